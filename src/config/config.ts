@@ -1,0 +1,61 @@
+/** The configuration as the rest of the program sees it: every default filled in, every spelling resolved. */
+export interface Config {
+  /** Path of the file it was read from, for messages. */
+  readonly path: string;
+  readonly satellite: SatelliteConfig;
+  /** Only those with `application: bitbucket_server`; their ids are what SEI is told. */
+  readonly integrations: readonly IntegrationConfig[];
+}
+
+export interface SatelliteConfig {
+  readonly tenant: string;
+  readonly apiKey: string;
+  /** Base URL of SEI without a trailing slash and without `/v1`. */
+  readonly url: string;
+  readonly schedulingIntervalSeconds: number;
+  /** Absolute path of the folder that holds the store. */
+  readonly dataDir: string;
+  /** Cron expression, UTC: scans without a job from SEI. */
+  readonly schedule?: string;
+  readonly log: { readonly level: LogLevel; readonly format: LogFormat };
+  readonly push: { readonly maxPageBytes: number };
+  readonly tls: { readonly caFile?: string };
+}
+
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+/** `auto`: readable text on a terminal, JSON lines elsewhere. */
+export type LogFormat = 'auto' | 'json' | 'text';
+
+export interface IntegrationConfig {
+  readonly id: string;
+  /** Base URL of the Bitbucket server with its context path, without a trailing slash. */
+  readonly url: string;
+  readonly credentials: Credentials;
+  readonly tls: { readonly caFile?: string; readonly insecure: boolean };
+  readonly rateLimit: {
+    /** Undefined: no limit of our own beyond the in-flight limit. */
+    readonly requestsPerSecond?: number;
+    readonly maxInFlight: number;
+  };
+  readonly metadata: MetadataConfig;
+}
+
+export type Credentials =
+  | { readonly kind: 'basic'; readonly username: string; readonly password: string }
+  | { readonly kind: 'bearer'; readonly token: string };
+
+export interface MetadataConfig {
+  /** Empty: all. Entries match the name, the slug, `KEY/slug`, or are globs over those. */
+  readonly repos: readonly string[];
+  /** Empty: all. Entries match the name or the key, or are globs over those. */
+  readonly projects: readonly string[];
+  readonly excludeRepos: readonly string[];
+  readonly fetchCommits: boolean;
+  readonly fetchCommitFiles: boolean;
+  readonly fetchPrs: boolean;
+  readonly fetchPrReviews: boolean;
+  readonly fetchPrCommits: boolean;
+  readonly fetchTags: boolean;
+  /** How far a full scan reaches back. */
+  readonly backfillDays: number;
+}

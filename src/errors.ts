@@ -1,0 +1,60 @@
+/**
+ * What a failure means for whoever has to decide, never how it was worded:
+ * - `retryable`: the same request may work later (network, 5xx, a cut answer)
+ * - `throttled`: the server asks for patience; it is not a failure
+ * - `auth`: the credentials are refused; asking again may lock the account
+ * - `permission`: the credentials are fine, this one item is closed to them
+ * - `gone`: the item does not exist (any more)
+ * - `unsupported`: this server version does not know the resource
+ * - `config`: the operator's file has to change
+ * - `storage`: the disk or the store
+ * - `bug`: ours
+ */
+export type ErrorKind =
+  | 'retryable'
+  | 'throttled'
+  | 'auth'
+  | 'permission'
+  | 'gone'
+  | 'unsupported'
+  | 'config'
+  | 'storage'
+  | 'bug';
+
+export interface ErrorDetails {
+  /** Stable name of the error, e.g. `BITBUCKET_CREDENTIALS_REFUSED`; the README's troubleshooting table has each. */
+  readonly code: string;
+  readonly kind: ErrorKind;
+  /** What the reader can do about it. */
+  readonly hint?: string;
+  /** The resource that was asked for; never carries credentials. */
+  readonly url?: string;
+  readonly statusCode?: number;
+  readonly cause?: unknown;
+}
+
+/** The one error type of the satellite. Decide by `kind`, report by `code`. */
+export class SatelliteError extends Error {
+  readonly code: string;
+  readonly kind: ErrorKind;
+  readonly hint: string | undefined;
+  readonly url: string | undefined;
+  readonly statusCode: number | undefined;
+
+  constructor(message: string, details: ErrorDetails) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'SatelliteError';
+    this.code = details.code;
+    this.kind = details.kind;
+    this.hint = details.hint;
+    this.url = details.url;
+    this.statusCode = details.statusCode;
+  }
+}
+
+/** Anything that was thrown, as a SatelliteError: what is not one of ours is a bug. */
+export function toSatelliteError(thrown: unknown): SatelliteError {
+  if (thrown instanceof SatelliteError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new SatelliteError(message, { code: 'INTERNAL', kind: 'bug', cause: thrown });
+}
