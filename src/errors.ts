@@ -30,6 +30,8 @@ export interface ErrorDetails {
   /** The resource that was asked for; never carries credentials. */
   readonly url?: string;
   readonly statusCode?: number;
+  /** How long the server asked to be left alone. */
+  readonly retryAfterMs?: number;
   readonly cause?: unknown;
 }
 
@@ -40,6 +42,7 @@ export class SatelliteError extends Error {
   readonly hint: string | undefined;
   readonly url: string | undefined;
   readonly statusCode: number | undefined;
+  readonly retryAfterMs: number | undefined;
 
   constructor(message: string, details: ErrorDetails) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -49,6 +52,7 @@ export class SatelliteError extends Error {
     this.hint = details.hint;
     this.url = details.url;
     this.statusCode = details.statusCode;
+    this.retryAfterMs = details.retryAfterMs;
   }
 }
 

@@ -1,1 +1,13 @@
 #!/usr/bin/env node
+// The rest of the program does not even load on an older Node, so this comes before anything of it is imported.
+const oldestNode = 24;
+
+if (Number(process.versions.node.split('.')[0]) < oldestNode) {
+  process.stderr.write(
+    `satellite needs Node.js ${oldestNode} or newer, this is ${process.version}. Start it with npx in the project's folder, or install a newer Node.js.\n`,
+  );
+  process.exitCode = 78;
+} else {
+  const { main } = await import('./commands/program.ts');
+  process.exitCode = await main(process.argv);
+}

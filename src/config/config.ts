@@ -19,7 +19,36 @@ export interface SatelliteConfig {
   readonly schedule?: string;
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
   readonly push: { readonly maxPageBytes: number };
-  readonly tls: { readonly caFile?: string };
+  readonly tls: TlsConfig;
+  /** Where health, metrics and the status page are served; undefined: not at all. */
+  readonly listen?: ListenAddress;
+  /** Undefined: what the environment says (`HTTPS_PROXY`, `NO_PROXY`). */
+  readonly proxy?: ProxyConfig;
+}
+
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ProxyConfig {
+  readonly type: 'http' | 'socks';
+  readonly host: string;
+  readonly port: number;
+  readonly username?: string;
+  readonly password?: string;
+  /** Name of the header that carries user and password. */
+  readonly authorizationHeader: string;
+  /** False: the traffic to SEI only. */
+  readonly allTraffic: boolean;
+}
+
+/** Absolute paths of PEM files; a client certificate never comes without its key. */
+export interface TlsConfig {
+  /** Trusted in addition to the system's authorities. */
+  readonly caFile?: string;
+  readonly certFile?: string;
+  readonly keyFile?: string;
 }
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
@@ -30,8 +59,11 @@ export interface IntegrationConfig {
   readonly id: string;
   /** Base URL of the Bitbucket server with its context path, without a trailing slash. */
   readonly url: string;
+  /** The first of `allCredentials`. */
   readonly credentials: Credentials;
-  readonly tls: { readonly caFile?: string; readonly insecure: boolean };
+  /** More than one with `authentication: multiple_api_keys`. */
+  readonly allCredentials: readonly Credentials[];
+  readonly tls: TlsConfig & { readonly insecure: boolean };
   readonly rateLimit: {
     /** Undefined: no limit of our own beyond the in-flight limit. */
     readonly requestsPerSecond?: number;

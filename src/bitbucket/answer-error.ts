@@ -1,0 +1,118 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { type ErrorDetails, SatelliteError } from '../errors.ts';
+import { parseRetryAfterMs } from '../http/retry.ts';
+
+export interface Answer {
+  readonly statusCode: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+  readonly url: string;
+}
+
+/**
+ * What an answer other than 2xx means (bitbucket-dc-rest §2 "Error answers"). Bitbucket's 401 is also its word for "not
+ * permitted here", and its 404 for "this version has no such resource": the exception's name and the presence of
+ * `errors[]` tell them apart. Names are compared by their last part, as their packages changed over the years.
+ */
+export function answerError(answer: Answer, nowMs: number): SatelliteError {
+  const { statusCode, headers, url } = answer;
+  const [first] = readErrors(answer.body) ?? [];
+  const exception = lastPart(first?.exceptionName);
+  const said = first?.message ? `: ${first.message.slice(0, 200)}` : '';
+  const requestId = headers['x-arequestid'];
+  const error = (text: string, details: Omit<ErrorDetails, 'url' | 'statusCode'>) =>
+    new SatelliteError(
+      `${text} (${statusCode}${exception ? ` ${exception}` : ''}${requestId ? `, request ${requestId}` : ''})${said}`,
+      { ...details, url, statusCode },
+    );
+
+  switch (statusCode) {
+    case 401:
+      if (exception === 'AuthorisationException') return error('Not permitted', forbidden);
+      return error('Bitbucket refuses the credentials', {
+        code: 'BITBUCKET_CREDENTIALS_REFUSED',
+        kind: 'auth',
+        hint: 'Check username and api_key of the integration, and that the user is licensed for Bitbucket. They are not tried again until the satellite is restarted, so that the account is not locked.',
+      });
+    case 403:
+      if (exception === 'CaptchaRequiredAuthenticationException' || isCaptcha(headers)) {
+        return error('Bitbucket asks for a CAPTCHA', {
+          code: 'BITBUCKET_CAPTCHA',
+          kind: 'auth',
+          hint: 'Log in once in the browser as the user of the integration and solve the CAPTCHA, or use an HTTP access token.',
+        });
+      }
+      return error('Not permitted', forbidden);
+    case 404:
+      if (first === undefined) {
+        return error('This version of Bitbucket does not know the resource', {
+          code: 'BITBUCKET_ROUTE_UNKNOWN',
+          kind: 'unsupported',
+        });
+      }
+      return error('Not found', { code: notFoundCode(exception, first.message), kind: 'gone' });
+    case 409:
+      return error('Not possible in this state', { code: 'BITBUCKET_CONFLICT', kind: 'gone' });
+    case 429: {
+      const retryAfterMs = parseRetryAfterMs(headers['retry-after'], nowMs);
+      return error('Bitbucket limits the rate', {
+        code: 'BITBUCKET_THROTTLED',
+        kind: 'throttled',
+        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      });
+    }
+  }
+  if (statusCode >= 500) {
+    const retryAfterMs = statusCode === 503 ? parseRetryAfterMs(headers['retry-after'], nowMs) : undefined;
+    return error('Bitbucket or a proxy before it fails', {
+      code: 'BITBUCKET_SERVER_ERROR',
+      kind: 'retryable',
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    });
+  }
+  if (statusCode >= 300 && statusCode < 400) {
+    return error('Redirected to another server, which is not followed', {
+      code: 'BITBUCKET_REDIRECTED',
+      kind: 'config',
+      hint: 'Set the url of the integration to the final base URL of Bitbucket: a redirect to another host would carry the credentials there.',
+    });
+  }
+  return error('Bitbucket does not accept the request', { code: 'BITBUCKET_REQUEST_REFUSED', kind: 'bug' });
+}
+
+const forbidden = {
+  code: 'BITBUCKET_FORBIDDEN',
+  kind: 'permission',
+  hint: 'Give the user of the integration read permission on the project or repository.',
+} as const;
+
+interface RestError {
+  readonly message?: string | null;
+  readonly exceptionName?: string | null;
+}
+
+/** `errors[]` of Bitbucket's own answers; undefined for any other body (a proxy's HTML, an unknown route). */
+function readErrors(body: string): RestError[] | undefined {
+  try {
+    const { errors } = JSON.parse(body) as { errors?: unknown };
+    return Array.isArray(errors) && errors.length > 0 ? errors : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function lastPart(exceptionName: string | null | undefined): string | undefined {
+  return exceptionName?.split('.').at(-1);
+}
+
+function isCaptcha(headers: IncomingHttpHeaders): boolean {
+  return String(headers['x-authentication-denied-reason'] ?? '').startsWith('CAPTCHA');
+}
+
+/** Older servers leave the exception's name out of "No default branch is defined" (bitbucket-dc-rest §5). */
+function notFoundCode(exception: string | undefined, message: string | null | undefined): string {
+  if (exception === 'NoDefaultBranchException' || /no default branch/i.test(message ?? '')) {
+    return 'BITBUCKET_NO_DEFAULT_BRANCH';
+  }
+  return exception === 'NoSuchCommitException' ? 'BITBUCKET_NO_SUCH_COMMIT' : 'BITBUCKET_NOT_FOUND';
+}

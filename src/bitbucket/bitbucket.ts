@@ -1,0 +1,164 @@
+import { SatelliteError } from '../errors.ts';
+import type { BitbucketClient } from './client.ts';
+import type { CommitFiles } from './file-change.ts';
+import { countJsonDiff } from './json-diff.ts';
+import { type Page, pages, values } from './paging.ts';
+import { countRawDiff } from './raw-diff.ts';
+import type {
+  BitbucketActivity,
+  BitbucketBranch,
+  BitbucketCommit,
+  BitbucketJsonDiff,
+  BitbucketPullRequest,
+  BitbucketRepository,
+  BitbucketTag,
+} from './types.ts';
+
+/** Where a repository is found now; its identity is its numeric id. */
+export interface RepositoryPath {
+  readonly projectKey: string;
+  readonly slug: string;
+}
+
+export interface CommitRange {
+  /** Absent: the tip of the default branch as it is now. */
+  readonly until?: string;
+  /** Absent: down to the root. */
+  readonly since?: string;
+}
+
+/**
+ * The resources of Bitbucket Data Center that the crawl reads (bitbucket-dc-rest §5), at the largest page size each is
+ * known to allow; the server clamps what it does not allow.
+ */
+export class Bitbucket {
+  readonly client: BitbucketClient;
+  #rawDiffKnown = true;
+
+  constructor(client: BitbucketClient) {
+    this.client = client;
+  }
+
+  /** Everything the user may see, personal and archived repositories included. `archived` is ignored before 8.0. */
+  async *repositories(): AsyncGenerator<BitbucketRepository, void, undefined> {
+    yield* values<BitbucketRepository>(this.client, 'repos', { archived: 'ALL', limit: 1000 });
+  }
+
+  /** The name of the user that Bitbucket takes us for; undefined for anonymous and for tokens without a user. */
+  async userName(): Promise<string | undefined> {
+    const { userName } = await this.client.getAnswer('application-properties');
+    return userName;
+  }
+
+  /** Latest moved first; empty for an empty repository in every version. */
+  async *branches(repository: RepositoryPath): AsyncGenerator<BitbucketBranch, void, undefined> {
+    const query = { orderBy: 'MODIFICATION', limit: 1000 };
+    yield* values<BitbucketBranch>(this.client, `${pathOf(repository)}/branches`, query);
+  }
+
+  /**
+   * The full name of the configured default branch, which may not exist; undefined in an empty repository of an older
+   * server. `default-branch` came during 7.x, `branches/default` was there before.
+   */
+  async defaultBranch(repository: RepositoryPath): Promise<BitbucketBranch | undefined> {
+    for (const resource of ['default-branch', 'branches/default']) {
+      try {
+        return await this.client.getJson<BitbucketBranch | undefined>(`${pathOf(repository)}/${resource}`);
+      } catch (error) {
+        if (!(error instanceof SatelliteError)) throw error;
+        if (error.code === 'BITBUCKET_NO_DEFAULT_BRANCH') return undefined;
+        if (error.kind !== 'unsupported') throw error;
+      }
+    }
+    return undefined;
+  }
+
+  /** Newest first, merges included. */
+  async *commits(
+    repository: RepositoryPath,
+    range: CommitRange,
+    start = 0,
+  ): AsyncGenerator<Page<BitbucketCommit>, void, undefined> {
+    yield* pages<BitbucketCommit>(
+      this.client,
+      `${pathOf(repository)}/commits`,
+      { until: range.until, since: range.since, merges: 'include', limit: 100 },
+      start,
+    );
+  }
+
+  /**
+   * The files of a commit against its first parent with their line counts. The raw text is asked for, streamed and
+   * counted: few bytes, no cap. A server that does not know it is remembered and asked for JSON from then on, whose
+   * answer may be cut.
+   */
+  async commitFiles(repository: RepositoryPath, commit: BitbucketCommit): Promise<CommitFiles> {
+    if (this.#rawDiffKnown) {
+      try {
+        return await this.#rawDiff(repository, commit);
+      } catch (error) {
+        if (!(error instanceof SatelliteError) || error.kind !== 'unsupported') throw error;
+        this.#rawDiffKnown = false;
+      }
+    }
+    const diff = await this.client.getJson<BitbucketJsonDiff>(
+      `${pathOf(repository)}/commits/${encodeURIComponent(commit.id)}/diff`,
+      { contextLines: 0, withComments: false },
+    );
+    return countJsonDiff(diff);
+  }
+
+  async *tags(repository: RepositoryPath): AsyncGenerator<Page<BitbucketTag>, void, undefined> {
+    yield* pages<BitbucketTag>(this.client, `${pathOf(repository)}/tags`, { limit: 1000 });
+  }
+
+  /** Pull requests that target this repository. A hundred a page: each carries two whole repositories. */
+  async *pullRequests(
+    repository: RepositoryPath,
+    state: 'ALL' | 'OPEN',
+  ): AsyncGenerator<Page<BitbucketPullRequest>, void, undefined> {
+    yield* pages<BitbucketPullRequest>(this.client, `${pathOf(repository)}/pull-requests`, {
+      state,
+      order: 'NEWEST',
+      withProperties: true,
+      withAttributes: false,
+      limit: 100,
+    });
+  }
+
+  async pullRequest(repository: RepositoryPath, id: number): Promise<BitbucketPullRequest> {
+    return this.client.getJson<BitbucketPullRequest>(`${pathOf(repository)}/pull-requests/${id}`);
+  }
+
+  /** Newest first. */
+  async *activities(repository: RepositoryPath, id: number): AsyncGenerator<BitbucketActivity, void, undefined> {
+    yield* values<BitbucketActivity>(this.client, `${pathOf(repository)}/pull-requests/${id}/activities`, {
+      limit: 500,
+    });
+  }
+
+  async *pullRequestCommits(repository: RepositoryPath, id: number): AsyncGenerator<BitbucketCommit, void, undefined> {
+    yield* values<BitbucketCommit>(this.client, `${pathOf(repository)}/pull-requests/${id}/commits`, { limit: 100 });
+  }
+
+  async #rawDiff(repository: RepositoryPath, commit: BitbucketCommit): Promise<CommitFiles> {
+    return this.client.streamText(
+      `${pathOf(repository)}/diff`,
+      { until: commit.id, since: commit.parents?.[0]?.id, contextLines: 0 },
+      async (chunks, contentType) => {
+        if (contentType.includes('json')) {
+          throw new SatelliteError('The server answers JSON where the raw diff was asked for', {
+            code: 'BITBUCKET_ROUTE_UNKNOWN',
+            kind: 'unsupported',
+          });
+        }
+        return countRawDiff(chunks);
+      },
+    );
+  }
+}
+
+/** Keys and slugs may hold `~`, dots, `#`, `%`, `+` and spaces. */
+export function pathOf({ projectKey, slug }: RepositoryPath): string {
+  return `projects/${encodeURIComponent(projectKey)}/repos/${encodeURIComponent(slug)}`;
+}

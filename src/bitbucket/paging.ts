@@ -1,0 +1,57 @@
+import { SatelliteError } from '../errors.ts';
+import type { BitbucketClient, Query } from './client.ts';
+import type { BitbucketPage } from './types.ts';
+
+export interface Page<T> {
+  readonly values: readonly T[];
+  /** Where this page began: asking for it again gives the same page as long as the list did not move. */
+  readonly start: number;
+  /** Undefined on the last page. */
+  readonly nextStart: number | undefined;
+}
+
+/**
+ * All pages of a list from `start` on (bitbucket-dc-rest §4). The server's own `isLastPage` and `nextPageStart` decide:
+ * a page may hold fewer values than asked for, even none, and not be the last, and the next start need not be the sum of
+ * the two. A list that does not end and names no later start is an error, never the end: stopping there would lose data
+ * in silence.
+ */
+export async function* pages<T>(
+  client: BitbucketClient,
+  path: string,
+  query: Query,
+  start = 0,
+): AsyncGenerator<Page<T>, void, undefined> {
+  let next: number | undefined = start;
+  while (next !== undefined) {
+    const page: BitbucketPage<T> = await client.getJson<BitbucketPage<T>>(path, { ...query, start: next });
+    const current: number = next;
+    next = nextStart(page, current, path);
+    yield { values: page.values, start: current, nextStart: next };
+  }
+}
+
+/** The values of all pages, one after the other. */
+export async function* values<T>(
+  client: BitbucketClient,
+  path: string,
+  query: Query,
+): AsyncGenerator<T, void, undefined> {
+  for await (const page of pages<T>(client, path, query)) yield* page.values;
+}
+
+function nextStart(page: BitbucketPage<unknown>, start: number, path: string): number | undefined {
+  if (!Array.isArray(page?.values) || typeof page.isLastPage !== 'boolean') {
+    throw pagingError('The answer is not a page', path);
+  }
+  if (page.isLastPage) return undefined;
+  const next = page.nextPageStart;
+  if (!Number.isSafeInteger(next) || Number(next) <= start) {
+    throw pagingError(`The page at ${start} is not the last, but names no later one (${String(next)})`, path);
+  }
+  return Number(next);
+}
+
+function pagingError(message: string, path: string): SatelliteError {
+  return new SatelliteError(`${message}: ${path}`, { code: 'BITBUCKET_PAGING_BROKEN', kind: 'retryable', url: path });
+}

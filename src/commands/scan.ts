@@ -1,0 +1,122 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { type Command, InvalidArgumentError } from 'commander';
+import { Gates } from '../bitbucket/gate.ts';
+import { systemClock } from '../clock.ts';
+import type { Config } from '../config/config.ts';
+import { SatelliteError } from '../errors.ts';
+import { ControlLoop } from '../jobs/control-loop.ts';
+import { progressLine } from '../jobs/job-progress.ts';
+import { JobRunner } from '../jobs/job-runner.ts';
+import { ownJob } from '../jobs/own-job.ts';
+import { createLogger } from '../ops/logger.ts';
+import { showProgress } from '../ops/progress-display.ts';
+import { type PagePush, SeiClient } from '../sei/sei-client.ts';
+import { Store } from '../store/store.ts';
+import { satelliteVersion } from '../version.ts';
+import { exitCodes } from './exit-code.ts';
+import { type ConfigOption, configOption, load } from './load.ts';
+import { stopSignal } from './run.ts';
+
+interface ScanOptions extends ConfigOption {
+  readonly integration: string;
+  readonly from?: number;
+  readonly to?: number;
+  readonly out?: string;
+}
+
+export function registerScan(program: Command): void {
+  program
+    .command('scan')
+    .description('scan one integration now, without a job from SEI')
+    .option(...configOption)
+    .requiredOption('-i, --integration <id>', 'the integration to scan')
+    .option('--from <time>', 'begin of the window (default: end of the last scan, or a full scan)', timeMs)
+    .option('--to <time>', 'end of the window (default: now)', timeMs)
+    .option('-o, --out <folder>', 'write the page files there and push nothing')
+    .action(async (options: ScanOptions) => {
+      process.exitCode = await scan(options);
+    });
+}
+
+async function scan(options: ScanOptions): Promise<number> {
+  const { config, warnings } = await load(options);
+  const logger = createLogger(config.satellite.log);
+  for (const warning of warnings) logger.warn('Configuration', { code: 'CONFIG_WARNING', warning });
+  const integration = integrationOf(config, options.integration);
+  const { satellite } = config;
+  const stop = new AbortController();
+  const stopped = stopSignal().then(() => stop.abort());
+  const clock = systemClock;
+  // What goes to a folder says nothing about what SEI has: it neither uses nor changes what the store remembers.
+  const store = new Store(options.out === undefined ? join(satellite.dataDir, 'satellite.db') : ':memory:');
+  try {
+    const sei = new SeiClient(satellite, { clock, signal: stop.signal });
+    const push = options.out === undefined ? (page: PagePush) => sei.push(page) : intoFolder(resolve(options.out));
+    const surroundings = { satellite, store, gates: new Gates(), clock, logger, push, signal: stop.signal };
+    const runner = new JobRunner({ ...config, integrations: [integration] }, surroundings, () => undefined);
+    const job = ownJob(store, integration, {
+      tenantId: satellite.tenant,
+      origin: 'command',
+      nowMs: clock.now(),
+      ...(options.from === undefined ? {} : { fromMs: options.from }),
+      ...(options.to === undefined ? {} : { toMs: options.to }),
+    });
+    store.jobs.add(job);
+    const hideProgress = process.stderr.isTTY ? showProgress(process.stderr, () => line(runner)) : () => undefined;
+    runner.startWaiting();
+    await Promise.race([runner.idle(), stopped]);
+    hideProgress();
+    await runner.idle();
+    if (stop.signal.aborted) return exitCodes.failed;
+    printTotals(store, job.id);
+    if (options.out === undefined) {
+      const version = satelliteVersion(process.env);
+      await new ControlLoop({ config, store, sei, runner, clock, logger, version }).report();
+    }
+    return runner.failed > 0 ? exitCodes.failed : exitCodes.ok;
+  } finally {
+    store.close();
+  }
+}
+
+function line(runner: JobRunner): string | undefined {
+  const jobs = [...runner.running.values()].map(({ progress }) => progress);
+  return jobs.length === 0 ? undefined : progressLine(jobs, systemClock.now());
+}
+
+function printTotals(store: Store, jobId: string): void {
+  for (const { dataType, pages, items } of store.pages.totals(jobId)) {
+    process.stdout.write(`${dataType.padEnd(14)} ${String(items).padStart(9)} in ${pages} page(s)\n`);
+  }
+  for (const { message, url } of store.jobs.failures(jobId)) process.stdout.write(`not read: ${message} (${url})\n`);
+}
+
+function integrationOf(config: Config, id: string) {
+  const integration = config.integrations.find((candidate) => candidate.id === id);
+  if (integration !== undefined) return integration;
+  throw new SatelliteError(`There is no integration ${id} in ${config.path}`, {
+    code: 'INTEGRATION_UNKNOWN',
+    kind: 'config',
+    hint: `It has ${config.integrations.map((candidate) => candidate.id).join(', ') || 'none for bitbucket_server'}.`,
+  });
+}
+
+/** The files have the paths below the folder that they would have at SEI. */
+function intoFolder(folder: string) {
+  return async ({ relativePath, content }: PagePush) => {
+    const file = join(folder, relativePath);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, content);
+    return [{ uri: pathToFileURL(file).href }];
+  };
+}
+
+/** ISO 8601 or epoch milliseconds. */
+function timeMs(text: string): number {
+  const ms = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
+  if (Number.isNaN(ms))
+    throw new InvalidArgumentError('write a time such as 2026-01-31, 2026-01-31T08:00:00Z, or epoch milliseconds');
+  return ms;
+}

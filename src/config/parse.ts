@@ -1,0 +1,238 @@
+import {
+  EVENT_ID,
+  type Event,
+  getScalarValue,
+  parseEvents,
+  SCALAR_STYLE,
+  type ScalarEvent,
+  YAMLException,
+} from 'js-yaml';
+import type { Problem } from './problem.ts';
+import { explainSyntax } from './syntax.ts';
+import type { Entry, ListNode, MapNode, ScalarNode, Span, TreeNode } from './tree.ts';
+
+/** Far more than any file needs; a handful of nested aliases ("billion laughs") passes it at once. */
+const MAX_NODES = 20_000;
+const MAX_DEPTH = 32;
+
+export interface Parsed {
+  /** Undefined: nothing but comments. */
+  readonly root: TreeNode | undefined;
+  readonly problems: readonly Problem[];
+}
+
+/** Text to tree. A file that is not YAML at all gives no root and one problem that says where reading stopped. */
+export function parse(text: string): Parsed {
+  let events: Event[];
+  try {
+    events = parseEvents(text, { maxDepth: MAX_DEPTH });
+  } catch (error) {
+    if (!(error instanceof YAMLException)) throw error;
+    return { root: undefined, problems: [explainSyntax(text, error.reason, error.mark?.position ?? 0)] };
+  }
+  try {
+    return new TreeBuilder(text, events).build();
+  } catch (error) {
+    if (!(error instanceof Unusable)) throw error;
+    return { root: undefined, problems: [error.problem] };
+  }
+}
+
+/** Stops the building of a tree that cannot be used at all. */
+class Unusable extends Error {
+  readonly problem: Problem;
+  constructor(problem: Problem) {
+    super(problem.message);
+    this.problem = problem;
+  }
+}
+
+function unusable(code: string, message: string, span: Span, expected?: string): Unusable {
+  return new Unusable({ severity: 'error', code, path: [], message, span, ...(expected && { expected }) });
+}
+
+/** Events to tree in one walk; the cursor is the only state. */
+class TreeBuilder {
+  readonly #text: string;
+  readonly #events: readonly Event[];
+  readonly #anchors = new Map<string, { node: TreeNode; size: number } | 'open'>();
+  readonly #problems: Problem[] = [];
+  #cursor = 0;
+  #size = 0;
+
+  constructor(text: string, events: readonly Event[]) {
+    this.#text = text;
+    this.#events = events;
+  }
+
+  build(): Parsed {
+    const roots: TreeNode[] = [];
+    while (this.#cursor < this.#events.length) {
+      this.#cursor++; // document
+      this.#anchors.clear();
+      while (!this.#atPop()) {
+        const node = this.#node({ start: 0, end: 0 });
+        if (node.kind !== 'scalar' || node.value !== null) roots.push(node);
+      }
+      this.#cursor++; // pop
+    }
+    const second = roots[1];
+    if (second) {
+      throw unusable(
+        'SEVERAL_DOCUMENTS',
+        'a second YAML document starts here',
+        second,
+        'one document: remove the line "---" and what is not needed',
+      );
+    }
+    return { root: roots[0], problems: this.#problems };
+  }
+
+  #atPop(): boolean {
+    return this.#events[this.#cursor]?.type === EVENT_ID.POP;
+  }
+
+  /** `at` is where an empty value is reported: at its key. */
+  #node(at: Span): TreeNode {
+    const event = this.#events[this.#cursor++];
+    if (!event) throw new Error('YAML events ended early');
+    if (event.type === EVENT_ID.ALIAS) return this.#alias(this.#text.slice(event.anchorStart, event.anchorEnd), event);
+    if (event.type === EVENT_ID.DOCUMENT || event.type === EVENT_ID.POP) throw new Error('unexpected YAML event');
+    const anchor = event.anchorStart < 0 ? undefined : this.#text.slice(event.anchorStart, event.anchorEnd);
+    if (anchor !== undefined) this.#anchors.set(anchor, 'open');
+    const before = this.#size;
+    this.#grow(1, { start: Math.max(0, event.tagStart, at.start), end: at.end });
+    const node = this.#content(event, at);
+    if (anchor !== undefined) this.#anchors.set(anchor, { node, size: this.#size - before });
+    return node;
+  }
+
+  #content(event: Extract<Event, { tagStart: number }>, at: Span): TreeNode {
+    if (event.type === EVENT_ID.MAPPING) return this.#map(event.start);
+    if (event.type === EVENT_ID.SEQUENCE) return this.#list(event.start);
+    const tag = event.tagStart < 0 ? '' : this.#text.slice(event.tagStart, event.tagEnd);
+    return scalar(this.#text, event, tag, at);
+  }
+
+  #alias(name: string, span: { anchorStart: number; anchorEnd: number }): TreeNode {
+    const at = { start: span.anchorStart - 1, end: span.anchorEnd };
+    const anchored = this.#anchors.get(name);
+    if (anchored === undefined) {
+      throw unusable(
+        'UNKNOWN_ALIAS',
+        'this value starts with *, which YAML takes for a reference, and nothing of that name was defined above',
+        at,
+        'quotes around the value, if the * belongs to it',
+      );
+    }
+    if (anchored === 'open') throw unusable('RECURSIVE_ALIAS', 'this reference contains itself', at);
+    this.#grow(anchored.size, at);
+    return { ...anchored.node, ...at };
+  }
+
+  #grow(by: number, at: Span): void {
+    this.#size += by;
+    if (this.#size > MAX_NODES) {
+      throw unusable(
+        'TOO_LARGE',
+        `the file grows to more than ${MAX_NODES} values here`,
+        at,
+        'fewer references (*name) to other references',
+      );
+    }
+  }
+
+  #list(start: number): ListNode {
+    const items: TreeNode[] = [];
+    while (!this.#atPop()) items.push(this.#node({ start, end: start + 1 }));
+    this.#cursor++;
+    return { kind: 'list', start, end: items.at(-1)?.end ?? start + 1, items };
+  }
+
+  #map(start: number): MapNode {
+    const entries: Entry[] = [];
+    const merged: Entry[] = [];
+    while (!this.#atPop()) {
+      const key = this.#node({ start, end: start + 1 });
+      const value = this.#node(key);
+      if (key.kind !== 'scalar') {
+        throw unusable(
+          'BAD_KEY',
+          'a key is one word of text; this is a list or a section',
+          key,
+          'quotes around a value that starts with { or [',
+        );
+      }
+      if (key.text === '<<') merged.push(...this.#mergedEntries(value));
+      else this.#add(entries, { key: key.text, keySpan: { start: key.start, end: key.end }, value });
+    }
+    this.#cursor++;
+    const own = new Set(entries.map((entry) => entry.key));
+    for (const entry of merged) {
+      if (!own.has(entry.key)) entries.push(entry);
+      own.add(entry.key);
+    }
+    return { kind: 'map', start, end: entries.at(-1)?.value.end ?? start + 1, entries };
+  }
+
+  #add(entries: Entry[], entry: Entry): void {
+    const first = entries.find((other) => other.key === entry.key);
+    if (!first) {
+      entries.push(entry);
+      return;
+    }
+    const line = this.#text.slice(0, first.keySpan.start).split('\n').length;
+    this.#problems.push({
+      severity: 'error',
+      code: 'DUPLICATE_KEY',
+      path: [],
+      message: `this key stands on line ${line} already`,
+      expected: 'each key once',
+      span: entry.keySpan,
+    });
+  }
+
+  #mergedEntries(value: TreeNode): readonly Entry[] {
+    const sources = value.kind === 'list' ? value.items : [value];
+    return sources.flatMap((source) => {
+      if (source.kind === 'map') return source.entries;
+      throw unusable('BAD_MERGE', '<< takes a reference to a section', source, '<<: *name');
+    });
+  }
+}
+
+function scalar(text: string, event: ScalarEvent, tag: string, at: Span): ScalarNode {
+  const content = getScalarValue(text, event);
+  const span = scalarSpan(text, event, at);
+  const plain = event.style === SCALAR_STYLE.PLAIN && tag !== '!' && tag !== '!!str';
+  return { kind: 'scalar', ...span, text: content, value: plain ? plainValue(content) : content };
+}
+
+/** With quotes, and from the `|` or `>` on for a block. */
+function scalarSpan(text: string, event: ScalarEvent, at: Span): Span {
+  if (event.valueStart < 0) return at;
+  switch (event.style) {
+    case SCALAR_STYLE.SINGLE_QUOTED:
+    case SCALAR_STYLE.DOUBLE_QUOTED:
+      return { start: event.valueStart - 1, end: event.valueEnd + 1 };
+    case SCALAR_STYLE.LITERAL_BLOCK:
+    case SCALAR_STYLE.FOLDED_BLOCK: {
+      const sign = event.style === SCALAR_STYLE.LITERAL_BLOCK ? '|' : '>';
+      return { start: Math.max(at.start, text.lastIndexOf(sign, event.valueStart - 1)), end: event.valueEnd };
+    }
+    default:
+      return { start: event.valueStart, end: event.valueEnd };
+  }
+}
+
+/** YAML 1.2 core, as far as a configuration needs it. */
+function plainValue(text: string): string | number | boolean | null {
+  if (/^(?:|~|null|Null|NULL)$/.test(text)) return null;
+  if (/^(?:true|True|TRUE)$/.test(text)) return true;
+  if (/^(?:false|False|FALSE)$/.test(text)) return false;
+  if (/^[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$/.test(text)) {
+    const number = Number(text);
+    return Number.isFinite(number) ? number : text;
+  }
+  return text;
+}

@@ -1,0 +1,90 @@
+import { squash } from './names.ts';
+import { configSchema, type Schema, typesOf } from './schema.ts';
+
+/*
+ * What may be shown of a file when something in it is wrong. The rule is an allow-list: the value of a key that the
+ * schema knows and does not mark as secret. All else is masked: values of unknown keys (a mistyped api_key is one),
+ * comments, and anything inside a secret of the wrong type. Passwords are also pasted where they do not belong, so even
+ * an allowed value is masked when it looks like one.
+ */
+
+export const MASK = '***';
+
+let keys: { readonly shown: ReadonlySet<string>; readonly known: ReadonlySet<string> } | undefined;
+
+function schemaKeys() {
+  if (keys) return keys;
+  const shown = new Set<string>();
+  const known = new Set<string>();
+  const visit = (schema: Schema) => {
+    for (const [key, child] of Object.entries(schema.properties ?? {})) {
+      known.add(squash(key));
+      const target = child.$ref === undefined ? child : configSchema().definitions?.[child.$ref.replace('#/definitions/', '')];
+      const types = target ? typesOf(target) : [];
+      const ofScalars = types.some((type) => type !== 'object' && type !== 'array') && target?.writeOnly !== true;
+      if (ofScalars) shown.add(squash(key));
+      visit(child);
+    }
+    for (const child of Object.values(schema.definitions ?? {})) visit(child);
+    if (schema.items) visit(schema.items);
+  };
+  visit(configSchema());
+  keys = { shown, known };
+  return keys;
+}
+
+export function isKnownKey(key: string): boolean {
+  return schemaKeys().known.has(squash(key));
+}
+
+/** Whether the key is one whose value is open to everyone. */
+export function isOpenKey(key: string): boolean {
+  return schemaKeys().shown.has(squash(key));
+}
+
+/** Whether what stands below the key may be secret, and with it what stands below that. */
+export function isSecretKey(key: string): boolean {
+  const word = squash(key);
+  if (isOpenKey(key) || word === 'keys') return false;
+  return /pass|pwd|secret|token|key|api|credential|cookie|verification|adfs|private|auth|bearer/.test(word);
+}
+
+/** An allowed value that is masked all the same. */
+export function looksSecret(text: string): boolean {
+  return holdsLogin(text) || /pass|pwd|secret|token|api.?key|_key\b|credential|bearer|authorization/i.test(text) || hasTokenShape(text);
+}
+
+/** `user:password@host`, `https://token@host`; not the plain `git@host` of a clone address. */
+export function holdsLogin(text: string): boolean {
+  return /(?::|\/\/)[^@]*@/.test(text) && !/^(?:ssh:\/\/)?git@[^@]*$/.test(text.trim());
+}
+
+/** Long, unbroken, letters and digits mixed: nobody's name for anything. */
+function hasTokenShape(text: string): boolean {
+  return [...text.matchAll(/[A-Za-z0-9+/=_-]{20,}/g)].some(([word]) => /[A-Za-z]/.test(word) && (word.match(/\d/g)?.length ?? 0) >= 3);
+}
+
+/** The file's secrets as far as they are known, to keep them out of the few words that messages repeat from it. */
+export class Discretion {
+  readonly #secrets: readonly string[];
+
+  constructor(secrets: readonly string[]) {
+    this.#secrets = secrets.filter((secret) => secret.length >= 4);
+  }
+
+  /** Each place in a text where a secret stands, wherever it was copied to. */
+  *occurrences(text: string): Generator<{ readonly start: number; readonly end: number }> {
+    for (const secret of this.#secrets) {
+      for (let at = text.indexOf(secret); at >= 0; at = text.indexOf(secret, at + secret.length)) {
+        yield { start: at, end: at + secret.length };
+      }
+    }
+  }
+
+  /** A key or a name from the file, or a mask where it may be more than that. */
+  word(text: string): string {
+    if (isKnownKey(text)) return text;
+    if (!/^[\w][\w. /-]{0,59}$/.test(text) || hasTokenShape(text)) return MASK;
+    return this.#secrets.some((secret) => text.includes(secret)) ? MASK : text;
+  }
+}

@@ -1,0 +1,77 @@
+import type { Bitbucket, RepositoryPath } from '../bitbucket/bitbucket.ts';
+import type { CommitFiles, FileChange } from '../bitbucket/file-change.ts';
+import type { BitbucketCommit } from '../bitbucket/types.ts';
+import { SatelliteError } from '../errors.ts';
+import type { Store } from '../store/store.ts';
+
+/**
+ * The counted files of commits, each read from Bitbucket once, ever: from the store where it is known, from a request
+ * under way where another slice asks for the same commit. What was read waits in memory until `persist` is called in
+ * the transaction of the page that holds it, so a commit costs no transaction of its own.
+ */
+export class CommitFilesReader {
+  readonly #bitbucket: Bitbucket;
+  readonly #store: Store;
+  readonly #underWay = new Map<string, Promise<CommitFiles | undefined>>();
+  readonly #unsaved = new Map<string, CommitFiles>();
+
+  constructor(bitbucket: Bitbucket, store: Store) {
+    this.#bitbucket = bitbucket;
+    this.#store = store;
+  }
+
+  /**
+   * Undefined where the server cannot make the diff of this commit, now or later.
+   *
+   * @throws SatelliteError where it may later
+   */
+  async read(repository: RepositoryPath, commit: BitbucketCommit): Promise<CommitFiles | undefined> {
+    const known = this.#unsaved.get(commit.id) ?? fromStored(this.#store.commitFiles.get(commit.id));
+    if (known !== undefined) return known;
+    let reading = this.#underWay.get(commit.id);
+    if (reading === undefined) {
+      reading = this.#fetch(repository, commit).finally(() => this.#underWay.delete(commit.id));
+      this.#underWay.set(commit.id, reading);
+    }
+    return reading;
+  }
+
+  /** To be called inside a transaction; what it saves is dropped from memory. */
+  persist(): void {
+    for (const [sha, files] of this.#unsaved) this.#store.commitFiles.add(sha, toStored(files));
+    this.#unsaved.clear();
+  }
+
+  async #fetch(repository: RepositoryPath, commit: BitbucketCommit): Promise<CommitFiles | undefined> {
+    try {
+      const files = await this.#bitbucket.commitFiles(repository, commit);
+      this.#unsaved.set(commit.id, files);
+      return files;
+    } catch (error) {
+      if (error instanceof SatelliteError && isLasting(error)) return undefined;
+      throw error;
+    }
+  }
+}
+
+/** A 500 comes from this very diff, too: with 502 to 504 the whole server is busy. */
+function isLasting(error: SatelliteError): boolean {
+  return error.kind === 'gone' || error.kind === 'permission' || error.statusCode === 500;
+}
+
+type StoredFiles = { readonly t?: true; readonly f: readonly (string | number | null)[][] };
+
+function toStored({ files, truncated }: CommitFiles): StoredFiles {
+  const f = files.map((file) => [file.sourcePath, file.destinationPath, file.linesAdded, file.linesRemoved]);
+  return truncated ? { t: true, f } : { f };
+}
+
+function fromStored(stored: unknown): CommitFiles | undefined {
+  if (stored === undefined) return undefined;
+  const { t, f } = stored as StoredFiles;
+  const files = f.map(
+    ([sourcePath, destinationPath, linesAdded, linesRemoved]) =>
+      ({ sourcePath, destinationPath, linesAdded, linesRemoved }) as FileChange,
+  );
+  return { files, truncated: t === true };
+}

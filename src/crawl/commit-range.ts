@@ -1,0 +1,97 @@
+import type { Page } from '../bitbucket/paging.ts';
+import type { BitbucketCommit, BitbucketRepository } from '../bitbucket/types.ts';
+import { SatelliteError } from '../errors.ts';
+import { epochMs } from '../records/epoch-ms.ts';
+import { repositoryPath } from './repository-path.ts';
+import type { Scan } from './scan.ts';
+
+/** Coverage key of the default branch, whichever that is at the time. */
+export const defaultBranchRef = 'HEAD';
+
+/** A forced push and a garbage collection can take more than one covered tip; beyond this, walking is cheaper. */
+const maxBasesTried = 3;
+
+/** How far out of order a listing may be before the walk gives up and takes the whole history. */
+const maxPassedRemembered = 10_000;
+
+/** Commits reachable from `tip` and not from `base`; no base: the whole history. */
+export interface TipRange {
+  readonly tip: string;
+  readonly base: string | undefined;
+  /** The first page of the range, where finding it has already brought it. */
+  readonly firstPage?: Page<BitbucketCommit>;
+}
+
+/**
+ * The range of the graph that a job's window stands for on the default branch; undefined for an empty repository.
+ *
+ * Its base is a tip that an acknowledged scan covered at or before the window's start: then one request finds both
+ * whether anything is new and what. Without one, it is the first commit on the first-parent line that is older than the
+ * window. A date never ends the listing itself: commits that were merged late carry old dates and would be lost.
+ */
+export async function findCommitRange(scan: Scan, repository: BitbucketRepository): Promise<TipRange | undefined> {
+  const { job, store, bitbucket } = scan;
+  const path = repositoryPath(repository);
+  try {
+    const covered = store.coverage.tipsBefore(job.integrationId, repository.id, defaultBranchRef, job.fromMs);
+    for (const base of covered.slice(0, maxBasesTried)) {
+      const range = await rangeSince(scan, repository, base);
+      if (range !== undefined) return range;
+    }
+    for await (const branch of bitbucket.branches(path)) {
+      if (!branch.isDefault) continue;
+      const tip = branch.latestCommit;
+      return { tip, base: await findBase(scan, repository, tip) };
+    }
+    return undefined;
+  } catch (error) {
+    if (error instanceof SatelliteError && error.code === 'BITBUCKET_NO_DEFAULT_BRANCH') return undefined;
+    throw error;
+  }
+}
+
+/** Undefined where the base is gone. */
+async function rangeSince(scan: Scan, repository: BitbucketRepository, base: string): Promise<TipRange | undefined> {
+  try {
+    for await (const page of scan.bitbucket.commits(repositoryPath(repository), { since: base })) {
+      const tip = page.values[0]?.id;
+      if (tip !== undefined) return { tip, base, firstPage: page };
+    }
+    return { tip: base, base };
+  } catch (error) {
+    if (error instanceof SatelliteError && error.code === 'BITBUCKET_NO_SUCH_COMMIT') return undefined;
+    throw error;
+  }
+}
+
+/** The first commit on the first-parent line of `tip` that is older than the window; undefined: none is. */
+async function findBase(scan: Scan, repository: BitbucketRepository, tip: string): Promise<string | undefined> {
+  const { fromMs } = scan.job;
+  if (fromMs <= 0) return undefined;
+  const passed = new Map<string, BitbucketCommit>();
+  let expected: string | undefined = tip;
+  for await (const page of scan.bitbucket.commits(repositoryPath(repository), { until: tip })) {
+    for (const commit of page.values) {
+      if (commit.id !== expected) {
+        remember(passed, commit);
+        continue;
+      }
+      let current: BitbucketCommit | undefined = commit;
+      while (current !== undefined) {
+        if ((epochMs(current.committerTimestamp) ?? 0) < fromMs) return current.id;
+        expected = current.parents?.[0]?.id;
+        if (expected === undefined) return undefined;
+        current = passed.get(expected);
+      }
+    }
+  }
+  return undefined;
+}
+
+/** With clocks that differ, a listing by date may show a commit before its child on the first-parent line. */
+function remember(passed: Map<string, BitbucketCommit>, { id, parents, committerTimestamp }: BitbucketCommit): void {
+  passed.set(id, { id, parents: parents?.slice(0, 1) ?? [], committerTimestamp: committerTimestamp ?? null });
+  if (passed.size <= maxPassedRemembered) return;
+  const [oldest] = passed.keys();
+  if (oldest !== undefined) passed.delete(oldest);
+}

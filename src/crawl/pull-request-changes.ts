@@ -1,0 +1,103 @@
+import type { BitbucketPullRequest, BitbucketRepository } from '../bitbucket/types.ts';
+import { SatelliteError } from '../errors.ts';
+import { epochMs } from '../records/epoch-ms.ts';
+import type { KnownPullRequest } from '../store/pull-requests.ts';
+import { fingerprint } from './fingerprint.ts';
+import { repositoryPath } from './repository-path.ts';
+import type { Scan } from './scan.ts';
+
+/** Replies and edits of comments leave no trace in a list: an open pull request is read again after this long. */
+const rereadOpenAfterMs = 24 * 60 * 60 * 1000;
+
+export interface SeenPullRequest {
+  readonly found: KnownPullRequest;
+  /** Present where it has to be read and sent; absent where it is only to be remembered. */
+  readonly pullRequest?: BitbucketPullRequest;
+}
+
+/**
+ * The pull requests of a repository, each once, with those that a job has to send. Neither `updatedDate` nor the order
+ * of the list is trusted (bitbucket-dc-rest §1, §5):
+ *
+ * - A first scan, a full one, and one that asks again for what was covered sweep all states and send what is open or was
+ *   updated since `from`.
+ * - An incremental one reads the list of all states as far as it shows something new, then the whole list of open ones,
+ *   and asks for those that were open and are in neither. It sends what is unknown or has another fingerprint.
+ */
+export async function* changedPullRequests(
+  scan: Scan,
+  repository: BitbucketRepository,
+): AsyncGenerator<SeenPullRequest, void, undefined> {
+  const { job, store, bitbucket } = scan;
+  const path = repositoryPath(repository);
+  const coveredToMs = store.coverage.pullRequestsToMs(job.integrationId, repository.id);
+  const isSweep = job.isFull || coveredToMs === undefined || job.fromMs < coveredToMs;
+  const seen = new Set<number>();
+
+  const isKnownToJob = (id: number) => seen.has(id) || store.pullRequests.isFound(job.id, repository.id, id);
+  const look = (pullRequest: BitbucketPullRequest): SeenPullRequest | undefined => {
+    if (isKnownToJob(pullRequest.id)) return undefined;
+    seen.add(pullRequest.id);
+    const known = store.pullRequests.get(job.integrationId, repository.id, pullRequest.id);
+    const print = fingerprint(pullRequest);
+    const isOpen = pullRequest.state === 'OPEN';
+    const nowMs = scan.clock.now();
+    const isChanged = known === undefined ? !isSweep : known.fingerprint !== print;
+    const isWanted =
+      isChanged ||
+      (isSweep && (isOpen || (epochMs(pullRequest.updatedDate) ?? 0) >= job.fromMs)) ||
+      (isOpen && known !== undefined && nowMs - known.readAtMs >= rereadOpenAfterMs);
+    const found = {
+      id: pullRequest.id,
+      fingerprint: print,
+      isOpen,
+      readAtMs: isWanted ? nowMs : (known?.readAtMs ?? 0),
+    };
+    if (isWanted) return { found, pullRequest };
+    return known?.fingerprint === print ? undefined : { found };
+  };
+
+  let isComplete = true;
+  for await (const page of bitbucket.pullRequests(path, 'ALL')) {
+    let isNews = false;
+    for (const pullRequest of page.values) {
+      // What the job found before a restart, or on the page before, was news then and ends nothing now.
+      isNews ||= isKnownToJob(pullRequest.id);
+      const step = look(pullRequest);
+      isNews ||= step !== undefined;
+      if (step !== undefined) yield step;
+    }
+    if (!isSweep && !isNews && page.values.length > 0 && page.nextStart !== undefined) {
+      isComplete = false;
+      break;
+    }
+  }
+  if (!isComplete) {
+    for await (const page of bitbucket.pullRequests(path, 'OPEN')) {
+      for (const pullRequest of page.values) {
+        const step = look(pullRequest);
+        if (step !== undefined) yield step;
+      }
+    }
+  }
+  for (const id of store.pullRequests.openIds(job.integrationId, repository.id)) {
+    if (isKnownToJob(id)) continue;
+    const step = await lookUp(scan, repository, id, look);
+    if (step !== undefined) yield step;
+  }
+}
+
+/** One that was open and has left the lists: closed, deleted, or moved between two pages while they were read. */
+async function lookUp(
+  scan: Scan,
+  repository: BitbucketRepository,
+  id: number,
+  look: (pullRequest: BitbucketPullRequest) => SeenPullRequest | undefined,
+): Promise<SeenPullRequest | undefined> {
+  try {
+    return look(await scan.bitbucket.pullRequest(repositoryPath(repository), id));
+  } catch (error) {
+    if (!(error instanceof SatelliteError) || error.kind !== 'gone') throw error;
+    return { found: { id, fingerprint: 'deleted', isOpen: false, readAtMs: scan.clock.now() } };
+  }
+}

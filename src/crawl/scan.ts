@@ -1,0 +1,32 @@
+import type { Bitbucket } from '../bitbucket/bitbucket.ts';
+import type { Clock } from '../clock.ts';
+import type { IntegrationConfig } from '../config/config.ts';
+import type { Failure, Job } from '../store/jobs.ts';
+import type { KnownPullRequest } from '../store/pull-requests.ts';
+import type { CoveredTip } from '../store/slices.ts';
+import type { Store } from '../store/store.ts';
+import type { CommitFilesReader } from './commit-files.ts';
+
+/** Our run of a job, as the crawl of each slice sees it. */
+export interface Scan {
+  readonly job: Job;
+  readonly integration: IntegrationConfig;
+  readonly bitbucket: Bitbucket;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly commitFiles: CommitFilesReader;
+  /** Counts and reports a part that could not be read, where the crawl can go on without it. */
+  readonly addFailure: (failure: Failure) => void;
+}
+
+/** One step of a slice's crawl. */
+export interface Crawled {
+  /** What SEI gets; absent where there is only something to remember. */
+  readonly record?: object;
+  /** From where to go on when this is the last step that became durable. */
+  readonly cursor?: unknown;
+  readonly found?: KnownPullRequest;
+}
+
+/** Ends with what the slice adds to the coverage, if anything. */
+export type SliceCrawl = AsyncGenerator<Crawled, CoveredTip | undefined, undefined>;

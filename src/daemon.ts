@@ -1,0 +1,179 @@
+import { join } from 'node:path';
+import cron, { type ScheduledTask } from 'node-cron';
+import { Gates } from './bitbucket/gate.ts';
+import type { Clock } from './clock.ts';
+import type { Config } from './config/config.ts';
+import { toSatelliteError } from './errors.ts';
+import { ControlLoop } from './jobs/control-loop.ts';
+import { progressLine, summarise } from './jobs/job-progress.ts';
+import { JobRunner } from './jobs/job-runner.ts';
+import { ownJob } from './jobs/own-job.ts';
+import type { Logger } from './ops/logger.ts';
+import { SeiClient } from './sei/sei-client.ts';
+import { Store } from './store/store.ts';
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly version: string;
+}
+
+/** How often a running scan says in the log how far it is. */
+const progressLogMs = 30_000;
+
+/** Attempts of `once` to talk to SEI before it gives up. */
+const onceAttempts = 5;
+
+/**
+ * The long-running satellite.
+ *
+ * stopped → `start` (store opened, jobs of the last process taken up, first cycle at once) → running → `stop` (no new
+ * cycle, running jobs abort at their last durable point, store closed) → stopped. A crash anywhere leaves what the store
+ * describes, and the next start goes on from there.
+ */
+export class Daemon {
+  readonly #options: DaemonOptions;
+  readonly #store: Store;
+  readonly #runner: JobRunner;
+  readonly #loop: ControlLoop;
+  readonly #abort = new AbortController();
+  readonly #tasks: ScheduledTask[] = [];
+  #nextCycleAtMs = 0;
+  #lastProgressLogMs: number;
+
+  constructor(options: DaemonOptions) {
+    const { config, clock, logger, version } = options;
+    this.#options = options;
+    this.#lastProgressLogMs = clock.now();
+    this.#store = new Store(join(config.satellite.dataDir, 'satellite.db'));
+    const { signal } = this.#abort;
+    const sei = new SeiClient(config.satellite, { clock, signal });
+    this.#runner = new JobRunner(
+      config,
+      {
+        satellite: config.satellite,
+        store: this.#store,
+        gates: new Gates(),
+        clock,
+        logger,
+        push: (page) => sei.push(page),
+        signal,
+      },
+      () => {
+        this.#nextCycleAtMs = 0;
+      },
+    );
+    this.#loop = new ControlLoop({ config, store: this.#store, sei, runner: this.#runner, clock, logger, version });
+  }
+
+  /** One line on how far the running jobs are; undefined: nothing runs. */
+  progress(): string | undefined {
+    const jobs = [...this.#runner.running.values()].map(({ progress }) => progress);
+    return jobs.length === 0 ? undefined : progressLine(jobs, this.#options.clock.now());
+  }
+
+  start(): void {
+    const { schedule } = this.#options.config.satellite;
+    this.#runner.startWaiting();
+    // The interval may be any number of seconds, which a cron expression cannot say: so it looks once a second.
+    this.#schedule('* * * * * *', () => this.#tick());
+    if (schedule !== undefined) this.#schedule(schedule, async () => this.#startOwnScans());
+  }
+
+  /**
+   * Does the jobs that there are, reports them, and returns how many of them failed.
+   *
+   * @throws SatelliteError when SEI cannot be talked to five times in a row
+   */
+  async once(): Promise<number> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const taken = await this.#loop.cycle();
+        await this.#runner.idle();
+        await this.#loop.report();
+        if (taken === 0 && this.#store.jobs.list().length === 0) return this.#runner.failed;
+        attempt = 0;
+      } catch (error) {
+        this.#logCycleError(error);
+        if (attempt >= onceAttempts) throw error;
+        await this.#options.clock.sleep(attempt * 5_000, this.#abort.signal);
+      }
+    }
+  }
+
+  async stop(): Promise<void> {
+    for (const task of this.#tasks.splice(0)) await task.destroy();
+    this.#abort.abort();
+    await this.#runner.idle();
+    this.#store.close();
+  }
+
+  async #tick(): Promise<void> {
+    const nowMs = this.#options.clock.now();
+    this.#logProgress(nowMs);
+    if (nowMs < this.#nextCycleAtMs) return;
+    this.#nextCycleAtMs = nowMs + this.#intervalMs();
+    try {
+      await this.#loop.cycle();
+    } catch (error) {
+      this.#logCycleError(error);
+    }
+  }
+
+  #startOwnScans(): void {
+    const { config, clock, logger } = this.#options;
+    for (const integration of config.integrations) {
+      if (this.#store.jobs.list().some((job) => job.integrationId === integration.id && job.doneAtMs === null)) {
+        logger.info('The scheduled scan is left out: one of this integration is still running', {
+          integrationId: integration.id,
+        });
+        continue;
+      }
+      const { tenant: tenantId } = config.satellite;
+      const job = ownJob(this.#store, integration, { tenantId, origin: 'schedule', nowMs: clock.now() });
+      this.#store.jobs.add(job);
+    }
+    this.#runner.startWaiting();
+  }
+
+  #schedule(expression: string, task: () => Promise<void>): void {
+    const { logger } = this.#options;
+    this.#tasks.push(
+      cron.schedule(expression, task, {
+        timezone: 'UTC',
+        noOverlap: true,
+        suppressMissedWarning: true,
+        logger: {
+          info: () => undefined,
+          debug: () => undefined,
+          // A cycle that takes longer than a second overlaps with the next look: that is what `noOverlap` is for.
+          warn: (message) => logger.debug('Scheduler', { message }),
+          error: (error) => logger.error('Scheduler', { code: 'SCHEDULER', error: String(error) }),
+        },
+      }),
+    );
+  }
+
+  #intervalMs(): number {
+    return this.#options.config.satellite.schedulingIntervalSeconds * 1000;
+  }
+
+  #logCycleError(thrown: unknown): void {
+    if (this.#abort.signal.aborted) return;
+    const { code, message, hint, url } = toSatelliteError(thrown);
+    this.#options.logger.warn('SEI could not be talked to; the next cycle tries again', {
+      code,
+      error: message,
+      hint,
+      url,
+    });
+  }
+
+  #logProgress(nowMs: number): void {
+    const jobs = [...this.#runner.running.values()].map(({ progress }) => progress);
+    if (jobs.length === 0 || nowMs - this.#lastProgressLogMs < progressLogMs) return;
+    this.#lastProgressLogMs = nowMs;
+    this.#options.logger.info('Scanning', summarise(jobs, nowMs));
+  }
+}

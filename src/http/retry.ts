@@ -1,0 +1,66 @@
+import type { Clock } from '../clock.ts';
+import { SatelliteError } from '../errors.ts';
+
+export interface RetryPolicy {
+  /** Attempts in all; being throttled does not count as one. */
+  readonly maxAttempts: number;
+  readonly baseDelayMs: number;
+  readonly maxDelayMs: number;
+}
+
+/**
+ * How long to wait before the request is made again; undefined: not again. Full jitter, so that many waiting
+ * satellites do not come back at the same moment. A plain 500 is the server failing on this very item, which the next
+ * scan may find mended: asking at once again only repeats it.
+ *
+ * @param failures failed attempts so far, this one included
+ */
+export function retryDelayMs(
+  error: SatelliteError,
+  failures: number,
+  policy: RetryPolicy,
+  random: () => number,
+): number | undefined {
+  if (error.kind !== 'retryable' && error.kind !== 'throttled') return undefined;
+  if (error.statusCode === 500) return undefined;
+  if (error.kind === 'retryable' && failures >= policy.maxAttempts) return undefined;
+  const backOffMs = random() * Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (failures - 1));
+  return Math.max(backOffMs, error.retryAfterMs ?? 0);
+}
+
+/**
+ * Repeats `attempt` while the policy says so and throws the last error otherwise.
+ *
+ * @param onRetry told of each wait before it begins: to pause a gate, to log
+ */
+export async function withRetry<T>(
+  attempt: () => Promise<T>,
+  options: {
+    readonly policy: RetryPolicy;
+    readonly clock: Clock;
+    readonly signal?: AbortSignal;
+    readonly onRetry?: (error: SatelliteError, delayMs: number) => void;
+  },
+): Promise<T> {
+  let failures = 0;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof SatelliteError)) throw error;
+      failures++;
+      const delayMs = retryDelayMs(error, failures, options.policy, options.clock.random);
+      if (delayMs === undefined) throw error;
+      options.onRetry?.(error, delayMs);
+      await options.clock.sleep(delayMs, options.signal);
+    }
+  }
+}
+
+/** `Retry-After` in milliseconds: seconds or an HTTP date; undefined where it is absent or unreadable, 0 where it is past. */
+export function parseRetryAfterMs(header: string | undefined, nowMs: number): number | undefined {
+  if (header === undefined) return undefined;
+  if (/^\s*\d+\s*$/.test(header)) return Number(header) * 1000;
+  const dateMs = Date.parse(header);
+  return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - nowMs);
+}

@@ -1,0 +1,58 @@
+import type { RequestCounts } from '../bitbucket/client.ts';
+import type { DataType } from '../data-type.ts';
+
+/** How far a running job is. Items count when they are crawled, pages when they are durable. */
+export class JobProgress {
+  readonly startedAtMs: number;
+  readonly items: Record<DataType, number> = { commits: 0, tags: 0, pull_requests: 0, repositories: 0 };
+  slices = 0;
+  slicesDone = 0;
+  repositories = 0;
+  repositoriesDone = 0;
+  pages = 0;
+  requests: RequestCounts = { requests: 0, throttled: 0, retried: 0 };
+  /** Slices that were done before this process began: they say nothing about its speed. */
+  slicesDoneBefore = 0;
+
+  constructor(startedAtMs: number) {
+    this.startedAtMs = startedAtMs;
+  }
+}
+
+/** Several running jobs as one. */
+export function summarise(jobs: readonly JobProgress[], nowMs: number) {
+  const sum = (of: (job: JobProgress) => number) => jobs.reduce((total, job) => total + of(job), 0);
+  const elapsedMs = Math.max(1, nowMs - Math.min(nowMs, ...jobs.map((job) => job.startedAtMs)));
+  const requests = sum((job) => job.requests.requests);
+  const doneHere = sum((job) => job.slicesDone - job.slicesDoneBefore);
+  const open = sum((job) => job.slices - job.slicesDone);
+  return {
+    repositoriesDone: sum((job) => job.repositoriesDone),
+    repositories: sum((job) => job.repositories),
+    commits: sum((job) => job.items.commits),
+    pullRequests: sum((job) => job.items.pull_requests),
+    pages: sum((job) => job.pages),
+    requests,
+    requestsPerSecond: Math.round((requests / elapsedMs) * 10_000) / 10,
+    throttled: sum((job) => job.requests.throttled),
+    /** By the pace so far; undefined until there is one. */
+    secondsLeft: doneHere === 0 ? undefined : Math.ceil(((elapsedMs / doneHere) * open) / 1000),
+  };
+}
+
+/** One line for a terminal. */
+export function progressLine(jobs: readonly JobProgress[], nowMs: number): string {
+  const now = summarise(jobs, nowMs);
+  const left = now.secondsLeft === undefined ? '' : ` · ${duration(now.secondsLeft)} left`;
+  const throttled = now.throttled === 0 ? '' : ` · throttled ${now.throttled}×`;
+  return (
+    `repositories ${now.repositoriesDone}/${now.repositories} · commits ${now.commits} · pull requests ${now.pullRequests}` +
+    ` · pages ${now.pages} · ${now.requestsPerSecond} requests/s${throttled}${left}`
+  );
+}
+
+function duration(seconds: number): string {
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.ceil(seconds / 60);
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

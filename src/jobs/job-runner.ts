@@ -1,0 +1,101 @@
+import type { Config } from '../config/config.ts';
+import { SatelliteError, toSatelliteError } from '../errors.ts';
+import type { Job } from '../store/jobs.ts';
+import { JobProgress } from './job-progress.ts';
+import { jobException } from './job-result.ts';
+import { type JobSurroundings, runJob } from './run-job.ts';
+
+/** Enough to keep several servers busy; a server's own gate bounds what it sees. */
+export const maxRunningJobs = 4;
+
+/**
+ * Runs the jobs of the store: several at once, one per integration at a time, the others wait their turn.
+ *
+ * An integration whose credentials were refused stays refused until the process is started anew: its jobs fail at once
+ * with that answer and Bitbucket is not asked, so that the account is not locked.
+ */
+export class JobRunner {
+  readonly running = new Map<string, { readonly job: Job; readonly progress: JobProgress }>();
+  /** Jobs that ended with an exception since the process began. */
+  failed = 0;
+  readonly #config: Config;
+  readonly #surroundings: JobSurroundings;
+  readonly #refused = new Map<string, SatelliteError>();
+  readonly #ends = new Set<Promise<void>>();
+  readonly #onEnd: () => void;
+
+  /** @param onEnd a job has ended, one way or the other */
+  constructor(config: Config, surroundings: JobSurroundings, onEnd: () => void) {
+    this.#config = config;
+    this.#surroundings = surroundings;
+    this.#onEnd = onEnd;
+  }
+
+  /** Starts what waits in the store and has room. */
+  startWaiting(): void {
+    const busy = new Set([...this.running.values()].map(({ job }) => job.integrationId));
+    for (const job of this.#surroundings.store.jobs.list()) {
+      if (this.#surroundings.signal.aborted || this.running.size >= maxRunningJobs) return;
+      if (job.doneAtMs !== null || this.running.has(job.id) || busy.has(job.integrationId)) continue;
+      busy.add(job.integrationId);
+      const end = this.#run(job).finally(() => this.#ends.delete(end));
+      this.#ends.add(end);
+    }
+  }
+
+  /** Resolves once nothing runs any more, whatever started meanwhile included. */
+  async idle(): Promise<void> {
+    while (this.#ends.size > 0) await Promise.all(this.#ends);
+  }
+
+  async #run(job: Job): Promise<void> {
+    const { logger, store, clock, signal } = this.#surroundings;
+    const progress = new JobProgress(clock.now());
+    this.running.set(job.id, { job, progress });
+    try {
+      const error = await this.#outcome(job, progress);
+      const { items, requests } = progress;
+      const facts = { jobId: job.id, integrationId: job.integrationId, ...items, ...requests, pages: progress.pages };
+      const seconds = Math.round((clock.now() - progress.startedAtMs) / 100) / 10;
+      const failures = store.jobs.failures(job.id).length;
+      if (error === undefined) logger.info('Scan done', { ...facts, failures, seconds });
+      else {
+        const { code, message, hint } = error;
+        logger.error('Scan failed', { code, error: message, hint, ...facts, failures, seconds });
+      }
+      if (error !== undefined) this.failed++;
+      this.running.delete(job.id);
+      this.startWaiting();
+      this.#onEnd();
+    } catch (thrown) {
+      // The job stays open where it is: it goes on with the next start, or the next cycle where only its end could not
+      // be stored.
+      this.running.delete(job.id);
+      if (signal.aborted) return;
+      const { code, message, hint } = toSatelliteError(thrown);
+      logger.error('Scan interrupted', { code, error: message, hint, jobId: job.id, integrationId: job.integrationId });
+    }
+  }
+
+  async #outcome(job: Job, progress: JobProgress): Promise<SatelliteError | undefined> {
+    const { store, clock } = this.#surroundings;
+    const integration = this.#config.integrations.find(({ id }) => id === job.integrationId);
+    const refusal = integration === undefined ? removed(job) : this.#refused.get(integration.id);
+    if (integration === undefined || refusal !== undefined) {
+      const error = refusal ?? removed(job);
+      store.jobs.setDone(job.id, clock.now(), { exception: jobException(error) });
+      return error;
+    }
+    const error = await runJob(job, integration, this.#surroundings, progress);
+    if (error?.kind === 'auth') this.#refused.set(integration.id, error);
+    return error;
+  }
+}
+
+function removed({ integrationId }: Job): SatelliteError {
+  return new SatelliteError(`The integration ${integrationId} was taken out of the configuration`, {
+    code: 'INTEGRATION_REMOVED',
+    kind: 'config',
+    hint: 'Put it back, or remove it at SEI.',
+  });
+}

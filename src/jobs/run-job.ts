@@ -1,0 +1,217 @@
+import pMap from 'p-map';
+import { Bitbucket } from '../bitbucket/bitbucket.ts';
+import { BitbucketClient } from '../bitbucket/client.ts';
+import type { Gates } from '../bitbucket/gate.ts';
+import type { BitbucketRepository } from '../bitbucket/types.ts';
+import type { Clock } from '../clock.ts';
+import type { IntegrationConfig, SatelliteConfig } from '../config/config.ts';
+import { CommitFilesReader } from '../crawl/commit-files.ts';
+import { type CommitsCursor, crawlCommits } from '../crawl/commits.ts';
+import { crawlPullRequests } from '../crawl/pull-requests.ts';
+import { crawlRepository } from '../crawl/repository.ts';
+import { repositoryLabel } from '../crawl/repository-path.ts';
+import type { Scan, SliceCrawl } from '../crawl/scan.ts';
+import { crawlTags } from '../crawl/tags.ts';
+import type { DataType } from '../data-type.ts';
+import { type SatelliteError, toSatelliteError } from '../errors.ts';
+import type { Logger } from '../ops/logger.ts';
+import type { PagePush } from '../sei/sei-client.ts';
+import type { Job } from '../store/jobs.ts';
+import type { Slice } from '../store/slices.ts';
+import type { Store } from '../store/store.ts';
+import { dataTypesOf, discover } from './discovery.ts';
+import { JobProgress } from './job-progress.ts';
+import { jobException, jobResult, nothingReadable } from './job-result.ts';
+import { Pusher } from './pusher.ts';
+import { Spool } from './spool.ts';
+
+export interface JobSurroundings {
+  readonly satellite: SatelliteConfig;
+  readonly store: Store;
+  readonly gates: Gates;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly push: (page: PagePush) => Promise<readonly unknown[]>;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs a job from wherever the store says it stands to its end, which is stored too:
+ *
+ * accepted → `discover` → slices crawled, pages pushed beside → drained → done (result or exception). A part that cannot
+ * be read is reported and the rest goes on; what ends the whole job is refused credentials, a wrong configuration and the
+ * disk. When the signal is aborted, the job stays open where it is.
+ *
+ * @returns the error that ended the job, undefined when it succeeded
+ */
+export async function runJob(
+  job: Job,
+  integration: IntegrationConfig,
+  surroundings: JobSurroundings,
+  progress = new JobProgress(surroundings.clock.now()),
+): Promise<SatelliteError | undefined> {
+  const { satellite, store, clock, logger, push } = surroundings;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([surroundings.signal, stop.signal]);
+  const gate = surroundings.gates.for(integration.url, integration.rateLimit);
+  const bitbucket = new Bitbucket(new BitbucketClient(integration, { gate, clock, signal }));
+  progress.requests = bitbucket.client.counts;
+  const commitFiles = new CommitFilesReader(bitbucket, store);
+  const scan: Scan = {
+    job,
+    integration,
+    bitbucket,
+    store,
+    clock,
+    commitFiles,
+    addFailure: (failure) => store.jobs.addFailure(job.id, failure),
+  };
+  const pusher = new Pusher({ store, push, job, clock, logger, signal });
+  const spool = new Spool({
+    store,
+    job,
+    tenantId: satellite.tenant,
+    maxPageBytes: satellite.push.maxPageBytes,
+    commitFiles,
+    onPage: () => {
+      progress.pages++;
+      pusher.wake();
+    },
+  });
+  const types = dataTypesOf(scan);
+  const result = () => jobResult(store, job, satellite.tenant, new Set(types));
+
+  const crawling = crawlSlices(scan, types, spool, progress, logger, signal).then(() => {
+    spool.flush();
+    if (types.includes('repositories') && store.pages.nextNumber(job.id, 'repositories') === 0) {
+      spool.addEmptyPage('repositories');
+    }
+    pusher.finish();
+  });
+  try {
+    await Promise.all([crawling, pusher.run()]);
+    store.jobs.setDone(job.id, clock.now(), { result: result() });
+    return undefined;
+  } catch (thrown) {
+    stop.abort();
+    await Promise.allSettled([crawling]);
+    if (surroundings.signal.aborted) {
+      spool.flush();
+      throw surroundings.signal.reason;
+    }
+    const error = toSatelliteError(thrown);
+    store.jobs.setDone(job.id, clock.now(), { result: result(), exception: jobException(error) });
+    return error;
+  }
+}
+
+async function crawlSlices(
+  scan: Scan,
+  types: readonly DataType[],
+  spool: Spool,
+  progress: JobProgress,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const { job, store, integration } = scan;
+  if (job.discoveredAtMs === null) await discover(scan, types);
+  const ids = store.slices.repositoryIds(job.id);
+  const before = store.slices.counts(job.id);
+  progress.repositories = ids.length;
+  progress.slices = before.open + before.done + before.failed;
+  progress.slicesDone = progress.slicesDoneBefore = before.done + before.failed;
+  for (const { dataType, pages, items } of store.pages.totals(job.id)) {
+    progress.pages += pages;
+    progress.items[dataType] += items;
+  }
+  logger.info('Scan begins', {
+    jobId: job.id,
+    integrationId: job.integrationId,
+    from: new Date(job.fromMs).toISOString(),
+    to: new Date(job.toMs).toISOString(),
+    full: job.isFull,
+    repositories: ids.length,
+    slicesOpen: before.open,
+  });
+
+  await pMap(
+    ids,
+    async (id) => {
+      const repository = store.slices.repository<BitbucketRepository>(job.id, id);
+      for (const dataType of types) {
+        const slice = store.slices.get({ jobId: job.id, repositoryId: id, dataType });
+        if (slice?.state !== 'open') continue;
+        await runSlice(scan, repository, slice, spool, progress, logger);
+        progress.slicesDone++;
+      }
+      progress.repositoriesDone++;
+    },
+    { concurrency: integration.rateLimit.maxInFlight, signal },
+  );
+  const { failed, done } = store.slices.counts(job.id);
+  if (failed > 0 && done === 0 && store.pages.totals(job.id).length === 0) throw nothingReadable(failed);
+}
+
+async function runSlice(
+  scan: Scan,
+  repository: BitbucketRepository,
+  slice: Slice,
+  spool: Spool,
+  progress: JobProgress,
+  logger: Logger,
+): Promise<void> {
+  try {
+    const crawl = crawlOf(scan, repository, slice);
+    for (;;) {
+      const step = await crawl.next();
+      if (step.done) {
+        spool.finish(slice, step.value);
+        return;
+      }
+      spool.append(slice, repository, step.value);
+      if (step.value.record !== undefined) progress.items[slice.dataType]++;
+    }
+  } catch (thrown) {
+    const error = toSatelliteError(thrown);
+    if (endsJob(error) || isAbort(thrown)) throw thrown;
+    const label = repositoryLabel(repository);
+    logger.warn('A part of a repository could not be read; the next scan tries it again', {
+      code: error.code,
+      jobId: slice.jobId,
+      repository: label,
+      dataType: slice.dataType,
+      error: error.message,
+      hint: error.hint,
+      ...(error.kind === 'bug' ? { stack: (error.cause as Error | undefined)?.stack ?? error.stack } : {}),
+    });
+    scan.store.transaction(() => {
+      scan.store.slices.finish(slice, 'failed');
+      scan.addFailure({
+        message: `${label} ${slice.dataType}: ${error.code}: ${error.message}`,
+        url: error.url ?? scan.integration.url,
+      });
+    });
+  }
+}
+
+function crawlOf(scan: Scan, repository: BitbucketRepository, { dataType, cursor }: Slice): SliceCrawl {
+  switch (dataType) {
+    case 'commits':
+      return crawlCommits(scan, repository, cursor as CommitsCursor | undefined);
+    case 'tags':
+      return crawlTags(scan, repository);
+    case 'pull_requests':
+      return crawlPullRequests(scan, repository);
+    case 'repositories':
+      return crawlRepository(scan, repository);
+  }
+}
+
+/** What the next repository would meet just the same. */
+function endsJob({ kind }: SatelliteError): boolean {
+  return kind === 'auth' || kind === 'config' || kind === 'storage';
+}
+
+function isAbort(thrown: unknown): boolean {
+  return thrown instanceof Error && (thrown.name === 'AbortError' || thrown.name === 'TimeoutError');
+}

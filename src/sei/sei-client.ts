@@ -1,0 +1,179 @@
+import type { Got, OptionsOfTextResponseBody } from 'got';
+import type { Clock } from '../clock.ts';
+import type { SatelliteConfig } from '../config/config.ts';
+import { SatelliteError } from '../errors.ts';
+import { createHttp } from '../http/http.ts';
+import { networkError } from '../http/network-error.ts';
+import { parseRetryAfterMs } from '../http/retry.ts';
+import type { AgentHandle, CreateJobRequest, JobReport, ListWrapper, LiteJobRequest, StorageResult } from './types.ts';
+
+const timeoutMs = 120_000;
+
+export interface PagePush {
+  readonly integrationId: string;
+  readonly jobId: string;
+  /** `<data_type>/<data_type>.<n>.json` */
+  readonly relativePath: string;
+  readonly content: Uint8Array;
+}
+
+/**
+ * SEI's control plane and its push (sei-protocol §1, §3). One attempt a call: when to try again is decided by the control
+ * loop and the pusher, which have all the time there is. Every call throws a SatelliteError:
+ * - `auth` 401 and 403: the key, or the tenant that does not belong to it
+ * - `gone` 404, and `SEI_CONFLICT` for 409
+ * - `throttled` 429, `retryable` 5xx and no answer, `bug` anything else
+ */
+export class SeiClient {
+  readonly #http: Got;
+  readonly #tenant: string;
+  readonly #clock: Clock;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(satellite: SatelliteConfig, options: { clock: Clock; signal?: AbortSignal }) {
+    this.#http = createHttp({
+      baseUrl: `${satellite.url}/v1/ingestion`,
+      headers: { accept: 'application/json', authorization: `Apikey ${satellite.apiKey}` },
+      timeoutMs,
+      tls: satellite.tls,
+    });
+    this.#tenant = satellite.tenant;
+    this.#clock = options.clock;
+    this.#signal = options.signal;
+  }
+
+  async register(handle: AgentHandle): Promise<void> {
+    await this.#post('agent-callback/register', handle);
+  }
+
+  async heartbeat(handle: AgentHandle): Promise<void> {
+    await this.#post('agent-callback/heartbeat', handle);
+  }
+
+  async listJobs(handle: AgentHandle): Promise<readonly LiteJobRequest[]> {
+    const answer = await this.#post('agent-callback/jobs/requests/list', handle, { reserved: 'true' });
+    return parseJson<ListWrapper<LiteJobRequest>>(answer).records ?? [];
+  }
+
+  /** Undefined where it is gone or another satellite was faster. */
+  async acceptJob(jobId: string, agentId: string): Promise<CreateJobRequest | undefined> {
+    try {
+      const answer = await this.#send('agent-callback/jobs/requests/accept', {
+        method: 'GET',
+        searchParams: { job_id: jobId, agent_id: agentId, tenant_id: this.#tenant },
+      });
+      return parseJson<CreateJobRequest>(answer);
+    } catch (error) {
+      if (error instanceof SatelliteError && error.kind === 'gone') return undefined;
+      throw error;
+    }
+  }
+
+  /** @param status `scheduled` gives it back, `invalid` says that it cannot be run */
+  async rejectJob(jobId: string, agentId: string, status: 'scheduled' | 'invalid'): Promise<void> {
+    await this.#send('agent-callback/jobs/requests/reject', {
+      method: 'GET',
+      searchParams: { job_id: jobId, agent_id: agentId, status, tenant_id: this.#tenant },
+    });
+  }
+
+  /** The ids of the jobs that SEI has taken note of. */
+  async report(jobs: readonly JobReport[]): Promise<ReadonlySet<string>> {
+    const body: ListWrapper<JobReport> = { records: jobs, count: jobs.length };
+    const answer = await this.#post('agent-callback/jobs/report', body, { tenant_id: this.#tenant });
+    const acknowledged = parseJson<Record<string, boolean>>(answer);
+    return new Set(Object.keys(acknowledged).filter((id) => acknowledged[id] === true));
+  }
+
+  /** Stores one page; the pointers are to be handed back in the result exactly as they came. */
+  async push({ integrationId, jobId, relativePath, content }: PagePush): Promise<readonly unknown[]> {
+    const answer = await this.#post('storage/push', {
+      integration_key: { tenant_id: this.#tenant, integration_id: integrationId },
+      job_id: jobId,
+      relative_path: relativePath,
+      content_type: 'application/json; charset=UTF-8',
+      content: Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('base64'),
+    });
+    const { records } = parseJson<StorageResult>(answer);
+    if (!Array.isArray(records) || records.length === 0) throw unreadable('SEI stored a page but names no pointer');
+    return records;
+  }
+
+  async #post(path: string, body: unknown, searchParams: Record<string, string> = {}): Promise<string> {
+    return this.#send(path, {
+      method: 'POST',
+      searchParams,
+      body: JSON.stringify(body),
+      headers: { 'content-type': 'application/json; charset=utf-8' },
+    });
+  }
+
+  async #send(path: string, options: OptionsOfTextResponseBody): Promise<string> {
+    const url = `${this.#http.defaults.options.prefixUrl}${path}`;
+    const { statusCode, headers, body } = await this.#http(path, {
+      ...options,
+      responseType: 'text',
+      ...(this.#signal === undefined ? {} : { signal: this.#signal }),
+    }).catch((thrown: unknown) => {
+      throw networkError(thrown, 'SEI', url);
+    });
+    if (statusCode >= 200 && statusCode < 300) return body;
+    throw statusError(statusCode, headers['retry-after'], url, this.#clock.now());
+  }
+}
+
+function statusError(statusCode: number, retryAfter: string | undefined, url: string, nowMs: number): SatelliteError {
+  const error = (message: string, code: string, kind: SatelliteError['kind'], hint?: string) => {
+    const retryAfterMs = parseRetryAfterMs(retryAfter, nowMs);
+    return new SatelliteError(`${message} (${statusCode})`, {
+      code,
+      kind,
+      url,
+      statusCode,
+      ...(hint === undefined ? {} : { hint }),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    });
+  };
+  switch (statusCode) {
+    case 401:
+    case 403:
+      return error(
+        'SEI refuses the key',
+        'SEI_KEY_REFUSED',
+        'auth',
+        'Check satellite.api_key, that it belongs to satellite.tenant, and that it may ingest.',
+      );
+    case 404:
+      return error('SEI does not know it', 'SEI_NOT_FOUND', 'gone', 'Check satellite.url.');
+    case 409:
+      return error('SEI refuses it in this state', 'SEI_CONFLICT', 'gone');
+    case 413:
+      return error(
+        'The page is too large for SEI',
+        'SEI_PAGE_TOO_LARGE',
+        'bug',
+        'Lower satellite.push.max_page_bytes.',
+      );
+    case 429:
+      return error('SEI limits the rate', 'SEI_THROTTLED', 'throttled');
+  }
+  if (statusCode >= 500) return error('SEI or a proxy before it fails', 'SEI_SERVER_ERROR', 'retryable');
+  return error('SEI does not accept the request', 'SEI_REQUEST_REFUSED', 'bug');
+}
+
+function parseJson<T>(body: string): T {
+  try {
+    return JSON.parse(body) as T;
+  } catch (cause) {
+    throw unreadable('The answer of SEI is not JSON', cause);
+  }
+}
+
+function unreadable(message: string, cause?: unknown): SatelliteError {
+  return new SatelliteError(message, {
+    code: 'SEI_ANSWER_UNREADABLE',
+    kind: 'retryable',
+    hint: 'A proxy may stand between the satellite and SEI: check satellite.url.',
+    cause,
+  });
+}

@@ -1,0 +1,103 @@
+import type { DatabaseSync } from 'node:sqlite';
+
+/** More tips of one branch than this are forgotten, oldest first: a window that reaches beyond them walks for its base. */
+const maxTips = 200;
+
+/** The ends of the last acknowledged scans of an integration; undefined: there was none. */
+export interface LastScan {
+  readonly toMs: number | undefined;
+  readonly fullToMs: number | undefined;
+}
+
+/**
+ * What SEI has acknowledged, per repository and branch: the tips whose history it has. It may widen what a job asked
+ * for or save a request; it never narrows it, so an empty one is always right.
+ */
+export class Coverage {
+  readonly #database: DatabaseSync;
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  /** Tips of a branch covered by scans that ended at or before `fromMs`, newest first. */
+  tipsBefore(integrationId: string, repositoryId: number, ref: string, fromMs: number): string[] {
+    const rows = this.#database
+      .prepare(
+        `SELECT tip FROM coverage WHERE integration_id = ? AND repository_id = ? AND ref = ? AND to_ms <= ?
+         ORDER BY to_ms DESC`,
+      )
+      .all(integrationId, repositoryId, ref, fromMs);
+    return rows.map((row) => String(row.tip));
+  }
+
+  /** The end of the last acknowledged scan of a repository's pull requests. */
+  pullRequestsToMs(integrationId: string, repositoryId: number): number | undefined {
+    const row = this.#database
+      .prepare('SELECT to_ms FROM pull_requests_covered WHERE integration_id = ? AND repository_id = ?')
+      .get(integrationId, repositoryId);
+    return row === undefined ? undefined : Number(row.to_ms);
+  }
+
+  lastScan(integrationId: string): LastScan {
+    const row = this.#database
+      .prepare('SELECT to_ms, full_to_ms FROM scans WHERE integration_id = ?')
+      .get(integrationId);
+    const of = (value: unknown) => (typeof value === 'number' ? value : undefined);
+    return { toMs: of(row?.to_ms), fullToMs: of(row?.full_to_ms) };
+  }
+
+  /** Takes over what the finished slices of a job have covered; the caller's transaction also removes the job. */
+  advance(jobId: string): void {
+    const { integration_id: integrationId } = this.#database
+      .prepare('SELECT integration_id FROM jobs WHERE id = ?')
+      .get(jobId) as { integration_id: string };
+    this.#database
+      .prepare(
+        `INSERT OR IGNORE INTO coverage (integration_id, repository_id, ref, tip, to_ms)
+         SELECT j.integration_id, s.repository_id, s.covered ->> 'ref', s.covered ->> 'tip', j.to_ms
+         FROM slices s JOIN jobs j ON j.id = s.job_id
+         WHERE s.job_id = ? AND s.state = 'done' AND s.covered IS NOT NULL`,
+      )
+      .run(jobId);
+    this.#database
+      .prepare(
+        `INSERT INTO pull_requests (integration_id, repository_id, id, fingerprint, is_open, read_at_ms)
+         SELECT j.integration_id, f.repository_id, f.id, f.fingerprint, f.is_open, f.read_at_ms
+         FROM pull_requests_found f JOIN jobs j ON j.id = f.job_id WHERE f.job_id = ?
+         ON CONFLICT DO UPDATE SET fingerprint = excluded.fingerprint, is_open = excluded.is_open,
+           read_at_ms = excluded.read_at_ms`,
+      )
+      .run(jobId);
+    this.#database
+      .prepare(
+        `INSERT INTO pull_requests_covered (integration_id, repository_id, to_ms)
+         SELECT j.integration_id, s.repository_id, j.to_ms FROM slices s JOIN jobs j ON j.id = s.job_id
+         WHERE s.job_id = ? AND s.data_type = 'pull_requests' AND s.state = 'done'
+         ON CONFLICT DO UPDATE SET to_ms = max(to_ms, excluded.to_ms)`,
+      )
+      .run(jobId);
+    this.#database
+      .prepare(
+        `INSERT INTO scans (integration_id, to_ms, full_to_ms)
+         SELECT integration_id, to_ms, iif(is_full, to_ms, NULL) FROM jobs WHERE id = ?
+         ON CONFLICT DO UPDATE SET to_ms = max(to_ms, excluded.to_ms),
+           full_to_ms = coalesce(excluded.full_to_ms, full_to_ms)`,
+      )
+      .run(jobId);
+    this.#forgetOldTips(integrationId);
+  }
+
+  #forgetOldTips(integrationId: string): void {
+    this.#database
+      .prepare(
+        `DELETE FROM coverage WHERE (integration_id, repository_id, ref, tip) IN (
+           SELECT integration_id, repository_id, ref, tip FROM (
+             SELECT *, row_number() OVER (PARTITION BY repository_id, ref ORDER BY to_ms DESC) AS age
+             FROM coverage WHERE integration_id = ?
+           ) WHERE age > ?
+         )`,
+      )
+      .run(integrationId, maxTips);
+  }
+}

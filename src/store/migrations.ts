@@ -1,0 +1,118 @@
+/**
+ * The store's schema, one step a version; `PRAGMA user_version` counts the steps taken. A step that has shipped is
+ * never edited: a change is a new step.
+ */
+export const migrations: readonly string[] = [
+  `
+  -- One value a key: the agent's id.
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+
+  -- Work that was taken on and not yet acknowledged. done_at_ms is null while it runs.
+  CREATE TABLE jobs (
+    id TEXT PRIMARY KEY,
+    integration_id TEXT NOT NULL,
+    origin TEXT NOT NULL CHECK (origin IN ('sei', 'schedule', 'command')),
+    controller_name TEXT NOT NULL,
+    query TEXT NOT NULL,
+    is_full INTEGER NOT NULL,
+    from_ms INTEGER NOT NULL,
+    to_ms INTEGER NOT NULL,
+    fetch_repositories INTEGER NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    discovered_at_ms INTEGER,
+    done_at_ms INTEGER,
+    result TEXT,
+    exception TEXT
+  ) STRICT;
+
+  -- What could not be read in a job. The key keeps a repeat after a crash from counting twice.
+  CREATE TABLE failures (
+    job_id TEXT NOT NULL REFERENCES jobs ON DELETE CASCADE,
+    message TEXT NOT NULL,
+    url TEXT NOT NULL,
+    PRIMARY KEY (job_id, message, url)
+  ) STRICT, WITHOUT ROWID;
+
+  -- The repositories a job found, as Bitbucket showed them.
+  CREATE TABLE repositories (
+    job_id TEXT NOT NULL REFERENCES jobs ON DELETE CASCADE,
+    id INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (job_id, id)
+  ) STRICT;
+
+  -- One repository and data type of a job. cursor is where it goes on after a restart, covered what it adds to the
+  -- coverage once SEI has acknowledged the job.
+  CREATE TABLE slices (
+    job_id TEXT NOT NULL REFERENCES jobs ON DELETE CASCADE,
+    repository_id INTEGER NOT NULL,
+    data_type TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'done', 'failed')),
+    cursor TEXT,
+    covered TEXT,
+    PRIMARY KEY (job_id, repository_id, data_type)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Files for SEI. The body is dropped when SEI has answered with its pointer.
+  CREATE TABLE pages (
+    job_id TEXT NOT NULL REFERENCES jobs ON DELETE CASCADE,
+    data_type TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    items INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    body BLOB,
+    pointer TEXT,
+    PRIMARY KEY (job_id, data_type, number)
+  ) STRICT;
+  CREATE INDEX pages_waiting ON pages (job_id) WHERE pointer IS NULL;
+
+  -- Tips whose history has been acknowledged, each with the end of the first scan that covered it.
+  CREATE TABLE coverage (
+    integration_id TEXT NOT NULL,
+    repository_id INTEGER NOT NULL,
+    ref TEXT NOT NULL,
+    tip TEXT NOT NULL,
+    to_ms INTEGER NOT NULL,
+    PRIMARY KEY (integration_id, repository_id, ref, tip)
+  ) STRICT, WITHOUT ROWID;
+
+  -- What an acknowledged scan knew of a pull request, and what a running one has found out.
+  CREATE TABLE pull_requests (
+    integration_id TEXT NOT NULL,
+    repository_id INTEGER NOT NULL,
+    id INTEGER NOT NULL,
+    fingerprint TEXT NOT NULL,
+    is_open INTEGER NOT NULL,
+    read_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (integration_id, repository_id, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE pull_requests_found (
+    job_id TEXT NOT NULL REFERENCES jobs ON DELETE CASCADE,
+    repository_id INTEGER NOT NULL,
+    id INTEGER NOT NULL,
+    fingerprint TEXT NOT NULL,
+    is_open INTEGER NOT NULL,
+    read_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (job_id, repository_id, id)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Per repository the end of the last acknowledged scan of its pull requests; per integration that of the last scan.
+  CREATE TABLE pull_requests_covered (
+    integration_id TEXT NOT NULL,
+    repository_id INTEGER NOT NULL,
+    to_ms INTEGER NOT NULL,
+    PRIMARY KEY (integration_id, repository_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE scans (
+    integration_id TEXT PRIMARY KEY,
+    to_ms INTEGER NOT NULL,
+    full_to_ms INTEGER
+  ) STRICT, WITHOUT ROWID;
+
+  -- The counted files of a commit against its first parent. A commit never changes.
+  CREATE TABLE commit_files (
+    sha BLOB PRIMARY KEY,
+    files TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+];

@@ -1,0 +1,87 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { DataType } from '../data-type.ts';
+
+export interface PageKey {
+  readonly jobId: string;
+  readonly dataType: DataType;
+  readonly number: number;
+}
+
+/** Bytes of pages that SEI has not answered for, over all jobs. */
+export interface SpoolSize {
+  readonly pages: number;
+  readonly bytes: number;
+}
+
+/** The spool: files for SEI, kept until it has answered with a pointer, and the pointers until the job is acknowledged. */
+export class Pages {
+  readonly #database: DatabaseSync;
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  nextNumber(jobId: string, dataType: DataType): number {
+    const row = this.#database
+      .prepare('SELECT max(number) AS last FROM pages WHERE job_id = ? AND data_type = ?')
+      .get(jobId, dataType);
+    return row?.last === null ? 0 : Number(row?.last) + 1;
+  }
+
+  add({ jobId, dataType, number }: PageKey, items: number, body: Uint8Array): void {
+    this.#database
+      .prepare('INSERT INTO pages (job_id, data_type, number, items, bytes, body) VALUES (?, ?, ?, ?, ?, ?)')
+      .run(jobId, dataType, number, items, body.length, body);
+  }
+
+  /** Those without a pointer, oldest first. */
+  waiting(jobId: string, limit: number): PageKey[] {
+    const rows = this.#database
+      .prepare('SELECT data_type, number FROM pages WHERE job_id = ? AND pointer IS NULL ORDER BY rowid LIMIT ?')
+      .all(jobId, limit);
+    return rows.map((row) => ({ jobId, dataType: row.data_type as DataType, number: Number(row.number) }));
+  }
+
+  body({ jobId, dataType, number }: PageKey): Uint8Array {
+    const row = this.#database
+      .prepare('SELECT body FROM pages WHERE job_id = ? AND data_type = ? AND number = ?')
+      .get(jobId, dataType, number);
+    return row?.body as Uint8Array;
+  }
+
+  /** @param pointer the objects of SEI's answer, kept unchanged */
+  setPushed({ jobId, dataType, number }: PageKey, pointer: unknown): void {
+    this.#database
+      .prepare('UPDATE pages SET pointer = ?, body = NULL WHERE job_id = ? AND data_type = ? AND number = ?')
+      .run(JSON.stringify(pointer), jobId, dataType, number);
+  }
+
+  /** In the order of the page numbers. */
+  pointers(jobId: string, dataType: DataType): unknown[] {
+    const rows = this.#database
+      .prepare('SELECT pointer FROM pages WHERE job_id = ? AND data_type = ? AND pointer IS NOT NULL ORDER BY number')
+      .all(jobId, dataType);
+    return rows.flatMap((row) => JSON.parse(String(row.pointer)));
+  }
+
+  /** Pages and items of a job by data type, pushed or not. */
+  totals(jobId: string): { dataType: DataType; pages: number; items: number }[] {
+    const rows = this.#database
+      .prepare(
+        'SELECT data_type, count(*) AS pages, sum(items) AS items FROM pages WHERE job_id = ? GROUP BY data_type',
+      )
+      .all(jobId);
+    return rows.map((row) => ({
+      dataType: row.data_type as DataType,
+      pages: Number(row.pages),
+      items: Number(row.items),
+    }));
+  }
+
+  spoolSize(): SpoolSize {
+    const row = this.#database
+      .prepare('SELECT count(*) AS pages, coalesce(sum(bytes), 0) AS bytes FROM pages WHERE pointer IS NULL')
+      .get();
+    return { pages: Number(row?.pages), bytes: Number(row?.bytes) };
+  }
+}

@@ -1,0 +1,93 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { DataType } from '../data-type.ts';
+
+export type SliceState = 'open' | 'done' | 'failed';
+
+export interface SliceKey {
+  readonly jobId: string;
+  readonly repositoryId: number;
+  readonly dataType: DataType;
+}
+
+/** One repository and data type of a job. */
+export interface Slice extends SliceKey {
+  readonly state: SliceState;
+  /** Where the crawl goes on; undefined: at the beginning. Its shape belongs to the crawl of the data type. */
+  readonly cursor: unknown;
+}
+
+/** What a finished commits slice adds to the coverage. */
+export interface CoveredTip {
+  readonly ref: string;
+  readonly tip: string;
+}
+
+export interface SliceCounts {
+  readonly open: number;
+  readonly done: number;
+  readonly failed: number;
+}
+
+export class Slices {
+  readonly #database: DatabaseSync;
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  /** The repositories that a job found and its slices; the caller's transaction makes it one step. */
+  addDiscovered(
+    jobId: string,
+    atMs: number,
+    repositories: Iterable<{ readonly id: number; readonly body: unknown }>,
+    types: readonly DataType[],
+  ): void {
+    const addRepository = this.#database.prepare('INSERT INTO repositories (job_id, id, body) VALUES (?, ?, ?)');
+    const addSlice = this.#database.prepare('INSERT INTO slices (job_id, repository_id, data_type) VALUES (?, ?, ?)');
+    for (const { id, body } of repositories) {
+      addRepository.run(jobId, id, JSON.stringify(body));
+      for (const type of types) addSlice.run(jobId, id, type);
+    }
+    this.#database.prepare('UPDATE jobs SET discovered_at_ms = ? WHERE id = ?').run(atMs, jobId);
+  }
+
+  repositoryIds(jobId: string): number[] {
+    const rows = this.#database.prepare('SELECT id FROM repositories WHERE job_id = ? ORDER BY id').all(jobId);
+    return rows.map((row) => Number(row.id));
+  }
+
+  /** As it was when the job found it. */
+  repository<T>(jobId: string, id: number): T {
+    const row = this.#database.prepare('SELECT body FROM repositories WHERE job_id = ? AND id = ?').get(jobId, id);
+    return JSON.parse(String(row?.body)) as T;
+  }
+
+  get({ jobId, repositoryId, dataType }: SliceKey): Slice | undefined {
+    const row = this.#database
+      .prepare('SELECT state, cursor FROM slices WHERE job_id = ? AND repository_id = ? AND data_type = ?')
+      .get(jobId, repositoryId, dataType);
+    if (row === undefined) return undefined;
+    const cursor = row.cursor === null ? undefined : JSON.parse(String(row.cursor));
+    return { jobId, repositoryId, dataType, state: row.state as SliceState, cursor };
+  }
+
+  setCursor({ jobId, repositoryId, dataType }: SliceKey, cursor: unknown): void {
+    this.#database
+      .prepare('UPDATE slices SET cursor = ? WHERE job_id = ? AND repository_id = ? AND data_type = ?')
+      .run(JSON.stringify(cursor), jobId, repositoryId, dataType);
+  }
+
+  finish({ jobId, repositoryId, dataType }: SliceKey, state: 'done' | 'failed', covered?: CoveredTip): void {
+    this.#database
+      .prepare('UPDATE slices SET state = ?, covered = ? WHERE job_id = ? AND repository_id = ? AND data_type = ?')
+      .run(state, covered === undefined ? null : JSON.stringify(covered), jobId, repositoryId, dataType);
+  }
+
+  counts(jobId: string): SliceCounts {
+    const rows = this.#database
+      .prepare('SELECT state, count(*) AS n FROM slices WHERE job_id = ? GROUP BY state')
+      .all(jobId);
+    const of = (state: SliceState) => Number(rows.find((row) => row.state === state)?.n ?? 0);
+    return { open: of('open'), done: of('done'), failed: of('failed') };
+  }
+}

@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto';
+import type { DatabaseSync } from 'node:sqlite';
+import { CommitFilesTable } from './commit-files.ts';
+import { Coverage } from './coverage.ts';
+import { inTransaction, openDatabase } from './database.ts';
+import { Jobs } from './jobs.ts';
+import { Pages } from './pages.ts';
+import { PullRequests } from './pull-requests.ts';
+import { Slices } from './slices.ts';
+
+/**
+ * Everything that survives a restart, in one SQLite file. The order in which work becomes durable:
+ *
+ * 1. page, slice cursors and counted commit files in one transaction; a crash before it repeats the reading only
+ * 2. the pointer of a pushed page; a crash before it pushes the page again, to the same path
+ * 3. the job's result and that it is done; a crash before it builds the result again from the pointers
+ * 4. SEI's acknowledgement of the report: coverage advanced and the job's rows deleted in one transaction; a crash
+ *    before it reports again
+ */
+export class Store {
+  readonly jobs: Jobs;
+  readonly slices: Slices;
+  readonly pages: Pages;
+  readonly coverage: Coverage;
+  readonly pullRequests: PullRequests;
+  readonly commitFiles: CommitFilesTable;
+  readonly #database: DatabaseSync;
+
+  /** @param path of the store's file, or `:memory:` for one that ends with the process */
+  constructor(path: string) {
+    this.#database = openDatabase(path);
+    this.jobs = new Jobs(this.#database);
+    this.slices = new Slices(this.#database);
+    this.pages = new Pages(this.#database);
+    this.coverage = new Coverage(this.#database);
+    this.pullRequests = new PullRequests(this.#database);
+    this.commitFiles = new CommitFilesTable(this.#database);
+  }
+
+  transaction<T>(work: () => T): T {
+    return inTransaction(this.#database, work);
+  }
+
+  /** Made once: a restarted satellite is the same one for SEI. */
+  agentId(): string {
+    this.#database.prepare(`INSERT OR IGNORE INTO meta (key, value) VALUES ('agent_id', ?)`).run(randomUUID());
+    return String(this.#database.prepare(`SELECT value FROM meta WHERE key = 'agent_id'`).get()?.value);
+  }
+
+  /**
+   * SEI knows how the job ended: it is forgotten, and where it succeeded, what it covers counts from now on. A failed
+   * one counts for nothing, as SEI does not take in its pages.
+   */
+  acknowledge(jobId: string): void {
+    this.transaction(() => {
+      if (this.jobs.get(jobId)?.exception === undefined) this.coverage.advance(jobId);
+      this.jobs.remove(jobId);
+    });
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+}

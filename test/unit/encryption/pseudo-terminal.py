@@ -1,0 +1,46 @@
+"""Runs a command at a terminal of its own and types at it.
+
+usage: pseudo-terminal.py STEPS COMMAND...
+STEPS is JSON: [[text to wait for, text to type], ...]. Prints JSON: what the screen showed, the exit code, whether the
+terminal echoed while it was asked, and whether it does again at the end.
+"""
+import fcntl, json, os, pty, select, subprocess, sys, termios, time
+
+steps = json.loads(sys.argv[1])
+master, slave = pty.openpty()
+
+
+def echoes():
+    return bool(termios.tcgetattr(slave)[3] & termios.ECHO)
+
+
+def own_terminal():
+    os.setsid()
+    fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+
+
+stdin = subprocess.PIPE if os.environ.get("PIPE_STDIN") else slave
+child = subprocess.Popen(
+    sys.argv[2:], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=own_terminal, pass_fds=[slave]
+)
+if child.stdin:
+    child.stdin.write(os.environ["PIPE_STDIN"].encode())
+    child.stdin.close()
+
+screen, echoed, searched = b"", [], 0
+deadline = time.time() + 30
+while time.time() < deadline:
+    if select.select([master], [], [], 0.05)[0]:
+        screen += os.read(master, 4096)
+    elif child.poll() is not None:
+        break
+    if steps and steps[0][0].encode() in screen[searched:]:
+        searched = len(screen)
+        echoed.append(echoes())
+        os.write(master, steps.pop(0)[1].encode())
+child.kill()
+stdout, stderr = child.communicate()
+print(json.dumps({
+    "screen": screen.decode(), "stdout": stdout.decode(), "stderr": stderr.decode(), "code": child.returncode,
+    "echoedWhileAsking": echoed, "echoesAtTheEnd": echoes(), "stepsLeft": len(steps),
+}))
