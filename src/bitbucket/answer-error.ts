@@ -16,7 +16,7 @@ export interface Answer {
  */
 export function answerError(answer: Answer, nowMs: number): SatelliteError {
   const { statusCode, headers, url } = answer;
-  const [first] = readErrors(answer.body) ?? [];
+  const first = readFirstError(answer.body);
   const exception = lastPart(first?.exceptionName);
   const said = first?.message ? `: ${first.message.slice(0, 200)}` : '';
   const requestId = headers['x-arequestid'];
@@ -87,21 +87,30 @@ const forbidden = {
 } as const;
 
 interface RestError {
-  readonly message?: string | null;
-  readonly exceptionName?: string | null;
+  readonly message: string | undefined;
+  readonly exceptionName: string | undefined;
 }
 
-/** `errors[]` of Bitbucket's own answers; undefined for any other body (a proxy's HTML, an unknown route). */
-function readErrors(body: string): RestError[] | undefined {
+/**
+ * The first of `errors[]` in Bitbucket's own answers; undefined for any other body (a proxy's HTML, an unknown route).
+ * What in it is no text is left out: an answer that cannot be read must not hide what its status says.
+ */
+function readFirstError(body: string): RestError | undefined {
   try {
     const { errors } = JSON.parse(body) as { errors?: unknown };
-    return Array.isArray(errors) && errors.length > 0 ? errors : undefined;
+    if (!Array.isArray(errors) || errors.length === 0) return undefined;
+    const { message, exceptionName } = Object(errors[0]) as Readonly<Record<string, unknown>>;
+    return { message: textOrNothing(message), exceptionName: textOrNothing(exceptionName) };
   } catch {
     return undefined;
   }
 }
 
-function lastPart(exceptionName: string | null | undefined): string | undefined {
+function textOrNothing(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function lastPart(exceptionName: string | undefined): string | undefined {
   return exceptionName?.split('.').at(-1);
 }
 
@@ -110,7 +119,7 @@ function isCaptcha(headers: IncomingHttpHeaders): boolean {
 }
 
 /** Older servers leave the exception's name out of "No default branch is defined" (bitbucket-dc-rest §5). */
-function notFoundCode(exception: string | undefined, message: string | null | undefined): string {
+function notFoundCode(exception: string | undefined, message: string | undefined): string {
   if (exception === 'NoDefaultBranchException' || /no default branch/i.test(message ?? '')) {
     return 'BITBUCKET_NO_DEFAULT_BRANCH';
   }

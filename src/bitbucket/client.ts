@@ -23,7 +23,7 @@ const jsonTimeoutMs = 60_000;
 const diffTimeoutMs = 300_000;
 const maxErrorBodyBytes = 64 * 1024;
 
-const retryPolicy: RetryPolicy = { maxAttempts: 6, baseDelayMs: 1_000, maxDelayMs: 60_000 };
+const retryPolicy: RetryPolicy = { maxAttempts: 6, baseDelayMs: 1_000, maxDelayMs: 60_000, retries500: false };
 
 /**
  * GET requests to one Bitbucket server with one credential. Each attempt passes the gate, has a total deadline, and

@@ -201,11 +201,11 @@ export interface BitbucketFileDiff extends BitbucketMaybeTruncated {
   readonly hunks?: readonly BitbucketHunk[] | null;
 }
 
-export interface BitbucketHunk extends BitbucketMaybeTruncated {
+interface BitbucketHunk extends BitbucketMaybeTruncated {
   readonly segments?: readonly BitbucketSegment[] | null;
 }
 
-export interface BitbucketSegment extends BitbucketMaybeTruncated {
+interface BitbucketSegment extends BitbucketMaybeTruncated {
   /** `ADDED`, `REMOVED` or `CONTEXT`. */
   readonly type?: string | null;
   readonly lines?: readonly BitbucketMaybeTruncated[] | null;

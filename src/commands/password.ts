@@ -105,7 +105,8 @@ async function askHidden(
   let line = EMPTY_LINE;
   while (line.state === 'typing') {
     const { value, done } = await keys.next();
-    line = pressKey(line, done ? CTRL_D : value);
+    // A terminal that went away types no more: half a line is no password.
+    line = pressKey(line, done ? CTRL_C : value);
   }
   output.write('\n');
   return line.state === 'entered' ? line.characters.join('') : undefined;

@@ -23,6 +23,8 @@ export interface ResolvedIntegration {
   readonly raw: RawIntegration;
   readonly url: string;
   readonly credentials: readonly [Credentials, ...Credentials[]];
+  readonly repos: readonly string[];
+  readonly projects: readonly string[];
 }
 
 /** Checked plain data to the typed configuration. Nothing in here can fail. */
@@ -74,7 +76,8 @@ function tlsOf(raw: RawTls, configPath: string): TlsConfig {
   };
 }
 
-function integrationOf({ raw, url, credentials }: ResolvedIntegration, configPath: string): IntegrationConfig {
+function integrationOf(resolved: ResolvedIntegration, configPath: string): IntegrationConfig {
+  const { raw, url, credentials, repos, projects } = resolved;
   const requestsPerSecond = raw.rate_limit.requests_per_second;
   return {
     id: raw.id,
@@ -86,14 +89,12 @@ function integrationOf({ raw, url, credentials }: ResolvedIntegration, configPat
       ...(requestsPerSecond !== undefined && { requestsPerSecond }),
       maxInFlight: raw.rate_limit.max_in_flight,
     },
-    metadata: metadataOf(raw.metadata),
+    metadata: { ...metadataOf(raw.metadata), repos, projects },
   };
 }
 
-function metadataOf(raw: RawMetadata): MetadataConfig {
+function metadataOf(raw: RawMetadata): Omit<MetadataConfig, 'repos' | 'projects'> {
   return {
-    repos: raw.repos,
-    projects: raw.projects,
     excludeRepos: raw.exclude_repos,
     fetchCommits: raw.fetch_commits,
     fetchCommitFiles: raw.fetch_commit_files,

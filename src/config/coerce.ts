@@ -1,3 +1,4 @@
+import { squash } from './names.ts';
 import { type Schema, typesOf } from './schema.ts';
 import { isEmpty, type ListNode, type ScalarNode, type TreeNode } from './tree.ts';
 
@@ -9,14 +10,18 @@ export function coerce(node: TreeNode, schema: Schema): TreeNode {
   const types = typesOf(schema);
   if (types.includes('array') && types.includes('string')) return asNames(node);
   if (node.kind !== 'scalar' || node.value === null) return node;
-  if (types.includes('string')) return typeof node.value === 'number' ? { ...node, value: node.text } : asText(node);
+  if (types.includes('string')) return asText(node, schema);
   if (types.includes('boolean')) return { ...node, value: asBoolean(node.text) ?? node.value };
   if (types.includes('integer') || types.includes('number')) return { ...node, value: asNumber(node) };
   return node;
 }
 
-function asText(node: ScalarNode): ScalarNode {
-  return typeof node.value === 'string' ? { ...node, value: node.value.trim() } : node;
+/** Spaces at the ends are never meant, except in a secret; the line end of a block or a `$(cat file)` not even there. */
+function asText(node: ScalarNode, schema: Schema): ScalarNode {
+  if (typeof node.value === 'boolean') return node;
+  const value = schema.writeOnly ? node.text.replace(/[\r\n]+$/, '') : node.text.trim();
+  const choice = schema.enum?.find((option) => typeof option === 'string' && squash(option) === squash(value));
+  return { ...node, value: typeof choice === 'string' ? choice : value };
 }
 
 /** The words of YAML 1.1, which the vendor's parser takes for booleans. */
@@ -40,11 +45,11 @@ function asNames(node: TreeNode): TreeNode {
       .map((item) => (item.kind === 'scalar' ? { ...item, value: item.text.trim() } : item));
     return { ...node, items };
   }
-  const items = isEmpty(node) ? [] : node.text.split(',').map((name) => name.trim());
+  const names = isEmpty(node) ? [] : node.text.split(',').map((name) => name.trim());
   return {
     kind: 'list',
     start: node.start,
     end: node.end,
-    items: items.filter((name) => name !== '').map((name) => ({ ...node, text: name, value: name })),
+    items: names.filter((name) => name !== '').map((name) => ({ ...node, text: name, value: name })),
   } satisfies ListNode;
 }

@@ -1,13 +1,14 @@
 import type { Credentials } from './config.ts';
 import type { RawCredential, RawIntegration } from './raw.ts';
+import type { Path } from './tree.ts';
 
 export type CredentialsResult =
   | { readonly all: readonly [Credentials, ...Credentials[]] }
-  | { readonly missing: string; readonly message: string };
+  | { readonly missing: Path; readonly message: string; readonly expected: string };
 
 /**
  * Who the satellite is towards Bitbucket. A user with a secret is basic authentication; a secret alone is an HTTP
- * access token and goes out as bearer, whatever it is called.
+ * access token and goes out as bearer, whatever it is called, and so does a `token` that is the only secret.
  */
 export function credentialsOf(integration: RawIntegration): CredentialsResult {
   switch (integration.authentication) {
@@ -19,31 +20,58 @@ export function credentialsOf(integration: RawIntegration): CredentialsResult {
     case 'basic':
       return basic(integration);
     default:
-      return integration.username === undefined ? bearer(integration) : basic(integration);
+      return either(integration, integration.keys !== undefined);
   }
 }
 
 function several(keys: readonly RawCredential[]): CredentialsResult {
   const all: Credentials[] = [];
   for (const [index, key] of keys.entries()) {
-    const result = key.username === undefined ? bearer(key) : basic(key);
-    if ('missing' in result) return { ...result, missing: `keys[${index}].${result.missing}` };
+    const result = either(key);
+    if ('missing' in result) return { ...result, missing: ['keys', index, ...result.missing] };
     all.push(...result.all);
   }
   const [first, ...rest] = all;
-  if (!first) return { missing: 'keys', message: 'authentication multiple_api_keys needs the list keys' };
-  return { all: [first, ...rest] };
+  if (first) return { all: [first, ...rest] };
+  return {
+    missing: ['keys'],
+    message: 'authentication multiple_api_keys goes with the list keys',
+    expected: 'keys, each with username and api_key',
+  };
+}
+
+function either(raw: RawCredential, hasKeys = false): CredentialsResult {
+  const password = raw.api_key ?? raw.password;
+  if (hasKeys && (password ?? raw.token) === undefined) {
+    return {
+      missing: ['api_key'],
+      message: 'the list keys goes with authentication: multiple_api_keys',
+      expected: 'that line, or api_key',
+    };
+  }
+  return raw.username === undefined || password === undefined ? bearer(raw) : basic(raw);
 }
 
 function basic(raw: RawCredential): CredentialsResult {
   const password = raw.api_key ?? raw.password ?? raw.token;
-  if (raw.username === undefined) return { missing: 'username', message: 'basic authentication needs a user' };
-  if (password === undefined) return { missing: 'api_key', message: 'the user needs a password or access token' };
+  if (raw.username === undefined) {
+    return {
+      missing: ['username'],
+      message: 'basic authentication needs a user',
+      expected: 'username, or authentication: bearer for a token alone',
+    };
+  }
+  if (password === undefined) return NO_SECRET;
   return { all: [{ kind: 'basic', username: raw.username, password }] };
 }
 
 function bearer(raw: RawCredential): CredentialsResult {
   const token = raw.token ?? raw.api_key ?? raw.password;
-  if (token === undefined) return { missing: 'api_key', message: 'there is no secret to log in with' };
-  return { all: [{ kind: 'bearer', token }] };
+  return token === undefined ? NO_SECRET : { all: [{ kind: 'bearer', token }] };
 }
+
+const NO_SECRET = {
+  missing: ['api_key'],
+  message: 'there is nothing to log in with',
+  expected: 'api_key, or api_key_file with the path of a file that holds it',
+} as const;

@@ -22,7 +22,7 @@ export async function findConfig(options: FindOptions): Promise<string> {
     const path = resolve(options.cwd, named);
     if (await exists(path)) return path;
     const origin = options.path ? '--config' : 'CONFIG_FILE';
-    throw new ConfigError(`${path}: no such file (named by ${origin})`, 'CONFIG_NOT_FOUND');
+    throw new ConfigError(`${path}: no such file (named by ${origin})`, { code: 'CONFIG_NOT_FOUND' });
   }
   const places = [CONTAINER_PATH, resolve(options.cwd, 'satellite.yml')];
   for (const path of places) {
@@ -30,7 +30,7 @@ export async function findConfig(options: FindOptions): Promise<string> {
   }
   throw new ConfigError(
     `no configuration found. Looked for ${places.join(' and ')}; name another file with --config or CONFIG_FILE.`,
-    'CONFIG_NOT_FOUND',
+    { code: 'CONFIG_NOT_FOUND' },
   );
 }
 

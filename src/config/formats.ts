@@ -1,16 +1,56 @@
 import { validate as validateCron } from 'node-cron';
+import { parseBitbucketUrl } from './bitbucket-url.ts';
+import type { AddressFault } from './http-url.ts';
 import { parseListenAddress } from './listen.ts';
-import { parseBitbucketUrl, parseSeiUrl } from './urls.ts';
+import { parseSeiUrl } from './sei-url.ts';
 
-/** What is wrong with a value of that format, or undefined for a good one. */
-export const formats: Readonly<Record<string, (value: string) => string | undefined>> = {
-  cron: (value) => (validateCron(value) ? undefined : 'not a cron expression'),
-  'listen-address': (value) => (parseListenAddress(value) === undefined ? 'not an address to listen on' : undefined),
-  'proxy-host': (value) => (/^[^\s:/@]+$|^\[?[0-9a-fA-F:]+\]?$/.test(value) ? undefined : 'not a host name'),
-  'sei-url': (value) => problemOf(parseSeiUrl(value)),
-  'bitbucket-url': (value) => problemOf(parseBitbucketUrl(value)),
+/** The formats that the schema names: what is wrong with a value, or undefined for a good one. */
+export const formats: Readonly<Record<string, (value: string) => AddressFault | undefined>> = {
+  cron: cronFault,
+  'listen-address': listenFault,
+  'proxy-host': proxyHostFault,
+  'sei-url': (value) => onlyFault(parseSeiUrl(value)),
+  'bitbucket-url': (value) => onlyFault(parseBitbucketUrl(value)),
 };
 
-function problemOf(parsed: { problem: string } | { url: string }): string | undefined {
-  return 'problem' in parsed ? parsed.problem : undefined;
+function onlyFault(parsed: AddressFault | { readonly url: string }): AddressFault | undefined {
+  return 'problem' in parsed ? parsed : undefined;
+}
+
+const CRON_FIELDS = ['minute', 'hour', 'day of the month', 'month', 'day of the week'];
+const CRON_EXPECTED = 'five fields (minute, hour, day of the month, month, day of the week), for example 0 */4 * * *';
+
+function cronFault(value: string): AddressFault | undefined {
+  if (validateCron(value)) return undefined;
+  const fields = value.trim().split(/\s+/);
+  const names = fields.length === 6 ? ['second', ...CRON_FIELDS] : CRON_FIELDS;
+  if (fields.length !== names.length) {
+    const count = fields.length === 1 ? 'one field' : `${fields.length} fields`;
+    return { problem: `a cron expression with ${count}`, expected: CRON_EXPECTED };
+  }
+  const wrong = names.filter(
+    (_name, index) => !validateCron(fields.map((field, at) => (at === index ? field : '*')).join(' ')),
+  );
+  return {
+    problem: `not a cron expression: ${wrong[0] ? `the ${wrong[0]} is wrong` : 'the fields do not go together'}`,
+    expected: CRON_EXPECTED,
+  };
+}
+
+function listenFault(value: string): AddressFault | undefined {
+  if (parseListenAddress(value) !== undefined) return undefined;
+  return {
+    problem: 'not an address to listen on',
+    expected: 'host:port, for example 127.0.0.1:8090, or off',
+    ...(/^\d{1,5}$/.test(value) && { suggestion: `127.0.0.1:${value}` }),
+  };
+}
+
+function proxyHostFault(value: string): AddressFault | undefined {
+  if (/^[\w.-]+$|^\[[0-9a-fA-F:.]+\]$|^[0-9a-fA-F]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$/.test(value)) return undefined;
+  const expected = 'the bare host name, for example proxy.example.com';
+  if (/^[a-z0-9]+:\/\//i.test(value))
+    return { problem: 'the host comes without a scheme, the port has a key of its own', expected };
+  if (/:\d+\/?$/.test(value)) return { problem: 'the port has a key of its own', expected };
+  return { problem: 'not a host name', expected };
 }

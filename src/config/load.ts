@@ -1,21 +1,21 @@
-import { readFile } from 'node:fs/promises';
-import { buildConfig, type ResolvedIntegration } from './build.ts';
+import { buildConfig } from './build.ts';
+import { checkIntegrations, checkSatellite } from './check.ts';
 import type { Config } from './config.ts';
-import { credentialsOf } from './credentials.ts';
 import { dataDirOf } from './data-dir.ts';
 import { type FindOptions, findConfig } from './find.ts';
-import { formatProblems } from './message.ts';
-import { OUR_APPLICATION } from './names.ts';
+import { displayPath, formatLine, formatProblems, locate } from './message.ts';
 import { normalise } from './normalise.ts';
 import { parse } from './parse.ts';
-import { ConfigError, type Problem } from './problem.ts';
-import type { RawConfig, RawIntegration } from './raw.ts';
-import type { Path, TreeNode } from './tree.ts';
-import { nodeAt } from './tree.ts';
-import { parseBitbucketUrl, parseSeiUrl } from './urls.ts';
+import { checkPemFiles } from './pem-files.ts';
+import { ConfigError, type Finding, fault, type Problem } from './problem.ts';
+import type { RawConfig } from './raw.ts';
+import { type ReadConfig, type ReadOptions, readableByOthersWarning, readConfig } from './read.ts';
+import { readSecretFiles } from './secret-files.ts';
+import { formatPath, type Path, placeOf, type TreeNode } from './tree.ts';
 import { validate } from './validate.ts';
+import { type Visibility, visibleOf } from './visible.ts';
 
-export interface LoadOptions extends FindOptions {
+export interface LoadOptions extends FindOptions, ReadOptions {
   /** Unknown keys are errors instead of warnings. */
   readonly strict?: boolean;
 }
@@ -31,82 +31,92 @@ export interface LoadedConfig {
 }
 
 /**
- * Finds, reads and checks the configuration.
- * @throws ConfigError with every problem, its place and what to write instead: `CONFIG_NOT_FOUND`, `CONFIG_INVALID`.
+ * Finds, reads and checks the configuration: bytes → text → tree → tree in the schema's words → plain data → Config.
+ * The tree remembers where each piece stands, so whatever a later step finds can be pointed at in the file.
+ *
+ * @throws ConfigError with everything that is wrong: CONFIG_NOT_FOUND, CONFIG_UNREADABLE, CONFIG_INVALID, or what
+ * decryptConfig says
  */
 export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const path = await findConfig(options);
-  const text = await readFile(path, 'utf8');
-  const parsed = parse(text);
-  const fail = (problems: readonly Problem[]): never => {
-    throw new ConfigError(formatProblems(path, text, problems), 'CONFIG_INVALID', problems);
+  const file = await readConfig(path, options);
+  const result = await interpret(path, file, options);
+  const found = [...file.found, ...result.found].map((finding) => (options.strict ? strictly(finding) : finding));
+  const problems = locate(displayPath(path, options.cwd), file.text, found, result.visibility);
+  const errors = problems.filter(({ severity }) => severity === 'error');
+  if (errors.length > 0 || !result.config) {
+    throw new ConfigError(formatProblems(errors), { code: 'CONFIG_INVALID', problems: errors });
+  }
+  return { config: result.config, problems, warnings: problems.map(formatLine), files: [path, ...result.files] };
+}
+
+interface Interpreted {
+  readonly config?: Config;
+  readonly found: readonly Finding[];
+  readonly visibility?: Visibility;
+  readonly files: readonly string[];
+}
+
+async function interpret(path: string, file: ReadConfig, options: LoadOptions): Promise<Interpreted> {
+  if (file.undecodable) return { found: [], files: [] };
+  const parsed = parse(file.text);
+  if (parsed.root?.kind !== 'map') {
+    const found = parsed.found.length > 0 ? parsed.found : [notASection(parsed.root)];
+    return { found, files: [] };
+  }
+  const visibility = visibleOf(parsed.root, file.text);
+  const named = normalise(parsed.root, options.env, visibility.discretion);
+  const whole = await readSecretFiles(named.root, { configPath: path, env: options.env });
+  const valid = validate(whole.root);
+  const sofar = [...parsed.found, ...named.found, ...whole.found, ...valid.found];
+  const sound = soundness(sofar);
+  // Has the shape that the schema describes, wherever the validator was content.
+  const raw = valid.data as RawConfig;
+  const checked = checkIntegrations(raw, sound);
+  const satellite = checkSatellite(raw, whole.root, sound);
+  const pems = await checkPemFiles(raw, path, sound);
+  const found = [
+    ...sofar,
+    ...[...checked.found, ...satellite.found, ...pems].map((finding) => pointed(finding, whole.root)),
+    ...(file.open && visibility.discretion.holdsSecrets ? [readableByOthersWarning(path)] : []),
+  ];
+  if (found.some(isError)) return { found, visibility, files: whole.files };
+  const dataDir = await dataDirOf(raw.satellite.data_dir, { configPath: path, env: options.env, cwd: options.cwd });
+  const config = buildConfig(raw, { path, dataDir, seiUrl: satellite.url, integrations: checked.integrations });
+  return { config, found, visibility, files: whole.files };
+}
+
+function notASection(root: TreeNode | undefined): Finding {
+  const expected = 'the sections satellite and integrations';
+  if (!root) return fault('EMPTY_FILE', [], 'there is nothing in this file', { expected });
+  const what = root.kind === 'list' ? 'a list' : 'one piece of text';
+  return fault('BAD_VALUE', [], `the file is ${what}`, { expected, span: { start: root.start, end: root.start + 1 } });
+}
+
+/** Whether nothing wrong was found at or below a path, nor with what it stands in. */
+function soundness(found: readonly Finding[]): (path: Path) => boolean {
+  const broken = found.filter(isError).map(({ path }) => formatPath(path));
+  return (path) => {
+    const wanted = formatPath(path);
+    return !broken.some((other) => isWithin(other, wanted) || isWithin(wanted, other));
   };
-  if (!parsed.root) {
-    return fail(
-      parsed.problems.length > 0 ? parsed.problems : [error('EMPTY_FILE', [], 'there is nothing in this file')],
-    );
-  }
-  const normalised = normalise(parsed.root);
-  const validated = validate(normalised.root);
-  const found = [...parsed.problems, ...normalised.problems, ...validated.problems];
-  if (found.some(isError)) return fail(found.filter(isError));
-
-  // The validator has passed it, so it has the shape that the schema describes.
-  const raw = validated.data as RawConfig;
-  const resolved = resolveIntegrations(raw, normalised.root);
-  if (resolved.problems.length > 0) return fail(resolved.problems);
-  const seiUrl = parseSeiUrl(raw.satellite.url);
-  const config = buildConfig(raw, {
-    path,
-    dataDir: await dataDirOf(raw.satellite.data_dir, { configPath: path, env: options.env, cwd: options.cwd }),
-    seiUrl: 'url' in seiUrl ? seiUrl.url : raw.satellite.url,
-    integrations: resolved.integrations,
-  });
-  return {
-    config,
-    problems: found,
-    warnings: found.map((problem) => formatProblems(path, text, [problem])),
-    files: [path],
-  };
 }
 
-function resolveIntegrations(raw: RawConfig, root: TreeNode) {
-  const problems: Problem[] = [];
-  const integrations: ResolvedIntegration[] = [];
-  const seen = new Map<string, number>();
-  for (const [index, integration] of raw.integrations.entries()) {
-    if (!isOurs(integration)) continue;
-    const path = ['integrations', index];
-    const first = seen.get(integration.id);
-    if (first !== undefined) {
-      problems.push(error('DUPLICATE_ID', [...path, 'id'], `integrations[${first}] has the same id`, root));
-    }
-    seen.set(integration.id, index);
-    const credentials = credentialsOf(integration);
-    const url = parseBitbucketUrl(integration.url);
-    if ('missing' in credentials) {
-      problems.push(
-        error('MISSING_CREDENTIALS', path, `${credentials.missing} is missing: ${credentials.message}`, root),
-      );
-    } else if ('url' in url) {
-      integrations.push({ raw: integration, url: url.url, credentials: credentials.all });
-    }
-  }
-  if (problems.length === 0 && integrations.length === 0) {
-    problems.push(error('NO_INTEGRATION', ['integrations'], 'none of them has application bitbucket_server', root));
-  }
-  return { integrations, problems };
+function isWithin(inner: string, outer: string): boolean {
+  return inner === outer || inner.startsWith(`${outer}.`) || inner.startsWith(`${outer}[`);
 }
 
-function isOurs(integration: RawConfig['integrations'][number]): integration is RawIntegration {
-  return integration.application === OUR_APPLICATION;
+function pointed(finding: Finding, root: TreeNode): Finding {
+  return finding.span ? finding : { ...finding, span: placeOf(root, finding.path) };
 }
 
-function isError(problem: Problem): boolean {
-  return problem.severity === 'error';
+/** What the vendor's image overlooks, and a strict check does not. */
+const OVERLOOKED = new Set(['UNKNOWN_KEY', 'REPEATED_KEY', 'UNKNOWN_CHOICE']);
+
+function strictly(finding: Finding): Finding {
+  return OVERLOOKED.has(finding.code) ? { ...finding, severity: 'error' } : finding;
 }
 
-function error(code: string, path: Path, message: string, root?: TreeNode): Problem {
-  const node = root && nodeAt(root, path);
-  return { severity: 'error', code, path, message, ...(node && { span: { start: node.start, end: node.end } }) };
+function isError(finding: Finding): boolean {
+  return finding.severity === 'error';
 }

@@ -1,24 +1,73 @@
-import type { Problem } from './problem.ts';
-import { formatPath } from './tree.ts';
+import { relative } from 'node:path';
+import { excerptOf } from './excerpt.ts';
+import { Lines } from './lines.ts';
+import type { Finding, Problem } from './problem.ts';
+import { formatPath, type Span } from './tree.ts';
+import { type Visibility, visibleByGuess } from './visible.ts';
 
 /** More than that nobody reads at once. */
 const MAX_SHOWN = 20;
 
-/** `file:line:col path: problem`, one block each. */
-export function formatProblems(file: string, text: string, problems: readonly Problem[]): string {
-  const shown = problems.slice(0, MAX_SHOWN).map((problem) => formatProblem(file, text, problem));
+/** Findings with their places, in the order of the file; one for each key, the first that was found. */
+export function locate(
+  file: string,
+  text: string,
+  found: readonly Finding[],
+  visibility?: Visibility,
+): readonly Problem[] {
+  const lines = new Lines(text);
+  const visible = visibility ?? visibleByGuess(text, lines);
+  return [...firstOfEach(found)]
+    .sort((one, other) => (one.span?.start ?? -1) - (other.span?.start ?? -1))
+    .map((finding) => {
+      const { severity, code, message, expected, span } = finding;
+      const path = formatPath(
+        finding.path.map((step) => (typeof step === 'string' ? visible.discretion.word(step) : step)),
+      );
+      return {
+        severity,
+        code,
+        file,
+        path,
+        message,
+        ...(span && lines.placeOf(span.start)),
+        ...(expected !== undefined && { expected }),
+        ...(span && { excerpt: excerptOf(text, lines, visible, span as Span) }),
+      };
+    });
+}
+
+/** A value that is wrong in one way is often wrong in a second; whoever mends the first need not hear of the other. */
+function firstOfEach(found: readonly Finding[]): readonly Finding[] {
+  const seen = new Set<string>();
+  return found.filter((finding) => {
+    const key = `${formatPath(finding.path)} ${finding.path.length === 0 ? finding.span?.start : ''} ${finding.severity === 'error'}`;
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}
+
+/** `file:line:column path: message` */
+export function formatLine(problem: Problem): string {
+  const place = problem.line === undefined ? '' : `:${problem.line}:${problem.column}`;
+  return `${problem.file}${place}${problem.path && ` ${problem.path}`}: ${problem.message}`;
+}
+
+/** The line, what it is about, and what would be right. */
+export function formatProblem(problem: Problem): string {
+  const expected = problem.expected === undefined ? [] : [`  expected ${problem.expected}`];
+  return [formatLine(problem), ...(problem.excerpt === undefined ? [] : [problem.excerpt]), ...expected].join('\n');
+}
+
+export function formatProblems(problems: readonly Problem[]): string {
+  const shown = problems.slice(0, MAX_SHOWN).map(formatProblem);
   const more = problems.length - shown.length;
-  return [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join('\n');
+  return [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join('\n\n');
 }
 
-export function formatProblem(file: string, text: string, problem: Problem): string {
-  const place = problem.span ? `:${lineAndColumn(text, problem.span.start).join(':')}` : '';
-  const path = formatPath(problem.path);
-  const expected = problem.expected === undefined ? '' : `; expected ${problem.expected}`;
-  return `${file}${place}${path && ` ${path}`}: ${problem.message}${expected}`;
-}
-
-function lineAndColumn(text: string, offset: number): readonly [number, number] {
-  const before = text.slice(0, offset).split(/\r\n|\r|\n/);
-  return [before.length, (before.at(-1) ?? '').length + 1];
+/** As short as it can be typed: relative where the file is in or below the working directory. */
+export function displayPath(path: string, cwd: string): string {
+  const short = relative(cwd, path);
+  return short === '' || short.startsWith('..') ? path : short;
 }

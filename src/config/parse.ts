@@ -7,7 +7,8 @@ import {
   type ScalarEvent,
   YAMLException,
 } from 'js-yaml';
-import type { Problem } from './problem.ts';
+import { Lines } from './lines.ts';
+import { type Finding, fault } from './problem.ts';
 import { explainSyntax } from './syntax.ts';
 import type { Entry, ListNode, MapNode, ScalarNode, Span, TreeNode } from './tree.ts';
 
@@ -18,7 +19,7 @@ const MAX_DEPTH = 32;
 export interface Parsed {
   /** Undefined: nothing but comments. */
   readonly root: TreeNode | undefined;
-  readonly problems: readonly Problem[];
+  readonly found: readonly Finding[];
 }
 
 /** Text to tree. A file that is not YAML at all gives no root and one problem that says where reading stopped. */
@@ -28,40 +29,39 @@ export function parse(text: string): Parsed {
     events = parseEvents(text, { maxDepth: MAX_DEPTH });
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
-    return { root: undefined, problems: [explainSyntax(text, error.reason, error.mark?.position ?? 0)] };
+    return { root: undefined, found: [explainSyntax(text, error.reason, error.mark?.position ?? 0)] };
   }
   try {
     return new TreeBuilder(text, events).build();
   } catch (error) {
     if (!(error instanceof Unusable)) throw error;
-    return { root: undefined, problems: [error.problem] };
+    return { root: undefined, found: [error.finding] };
   }
 }
 
 /** Stops the building of a tree that cannot be used at all. */
 class Unusable extends Error {
-  readonly problem: Problem;
-  constructor(problem: Problem) {
-    super(problem.message);
-    this.problem = problem;
+  readonly finding: Finding;
+  constructor(finding: Finding) {
+    super(finding.message);
+    this.finding = finding;
   }
-}
-
-function unusable(code: string, message: string, span: Span, expected?: string): Unusable {
-  return new Unusable({ severity: 'error', code, path: [], message, span, ...(expected && { expected }) });
 }
 
 /** Events to tree in one walk; the cursor is the only state. */
 class TreeBuilder {
   readonly #text: string;
+  readonly #lines: Lines;
   readonly #events: readonly Event[];
   readonly #anchors = new Map<string, { node: TreeNode; size: number } | 'open'>();
-  readonly #problems: Problem[] = [];
+  readonly #found: Finding[] = [];
+  readonly #path: (string | number)[] = [];
   #cursor = 0;
   #size = 0;
 
   constructor(text: string, events: readonly Event[]) {
     this.#text = text;
+    this.#lines = new Lines(text);
     this.#events = events;
   }
 
@@ -78,14 +78,14 @@ class TreeBuilder {
     }
     const second = roots[1];
     if (second) {
-      throw unusable(
+      throw this.#unusable(
         'SEVERAL_DOCUMENTS',
         'a second YAML document starts here',
         second,
         'one document: remove the line "---" and what is not needed',
       );
     }
-    return { root: roots[0], problems: this.#problems };
+    return { root: roots[0], found: this.#found };
   }
 
   #atPop(): boolean {
@@ -118,14 +118,14 @@ class TreeBuilder {
     const at = { start: span.anchorStart - 1, end: span.anchorEnd };
     const anchored = this.#anchors.get(name);
     if (anchored === undefined) {
-      throw unusable(
+      throw this.#unusable(
         'UNKNOWN_ALIAS',
         'this value starts with *, which YAML takes for a reference, and nothing of that name was defined above',
         at,
         'quotes around the value, if the * belongs to it',
       );
     }
-    if (anchored === 'open') throw unusable('RECURSIVE_ALIAS', 'this reference contains itself', at);
+    if (anchored === 'open') throw this.#unusable('RECURSIVE_ALIAS', 'this reference contains itself', at);
     this.#grow(anchored.size, at);
     return { ...anchored.node, ...at };
   }
@@ -133,7 +133,7 @@ class TreeBuilder {
   #grow(by: number, at: Span): void {
     this.#size += by;
     if (this.#size > MAX_NODES) {
-      throw unusable(
+      throw this.#unusable(
         'TOO_LARGE',
         `the file grows to more than ${MAX_NODES} values here`,
         at,
@@ -144,7 +144,7 @@ class TreeBuilder {
 
   #list(start: number): ListNode {
     const items: TreeNode[] = [];
-    while (!this.#atPop()) items.push(this.#node({ start, end: start + 1 }));
+    while (!this.#atPop()) items.push(this.#below(items.length, () => this.#node({ start, end: start + 1 })));
     this.#cursor++;
     return { kind: 'list', start, end: items.at(-1)?.end ?? start + 1, items };
   }
@@ -154,15 +154,8 @@ class TreeBuilder {
     const merged: Entry[] = [];
     while (!this.#atPop()) {
       const key = this.#node({ start, end: start + 1 });
-      const value = this.#node(key);
-      if (key.kind !== 'scalar') {
-        throw unusable(
-          'BAD_KEY',
-          'a key is one word of text; this is a list or a section',
-          key,
-          'quotes around a value that starts with { or [',
-        );
-      }
+      if (key.kind !== 'scalar') throw this.#badKey(key);
+      const value = this.#below(key.text, () => this.#node(key));
       if (key.text === '<<') merged.push(...this.#mergedEntries(value));
       else this.#add(entries, { key: key.text, keySpan: { start: key.start, end: key.end }, value });
     }
@@ -175,28 +168,54 @@ class TreeBuilder {
     return { kind: 'map', start, end: entries.at(-1)?.value.end ?? start + 1, entries };
   }
 
+  #below<T>(step: string | number, read: () => T): T {
+    this.#path.push(step);
+    const result = read();
+    this.#path.pop();
+    return result;
+  }
+
+  /** `{{ … }}` is YAML for a section whose key is a section. */
+  #badKey(key: TreeNode): Unusable {
+    if (this.#text[key.start - 1] === '{' && this.#text[key.start] === '{') {
+      const span = { start: key.start - 1, end: this.#text.indexOf('}}', key.start) + 2 };
+      return this.#unusable(
+        'TEMPLATE',
+        'an expression of a template was left in',
+        span,
+        `the value, or \${NAME} for the environment`,
+      );
+    }
+    return this.#unusable(
+      'BAD_KEY',
+      'a list or a section where a key belongs',
+      key,
+      'quotes around a value that begins with { or [',
+    );
+  }
+
   #add(entries: Entry[], entry: Entry): void {
     const first = entries.find((other) => other.key === entry.key);
     if (!first) {
       entries.push(entry);
       return;
     }
-    const line = this.#text.slice(0, first.keySpan.start).split('\n').length;
-    this.#problems.push({
-      severity: 'error',
-      code: 'DUPLICATE_KEY',
-      path: [],
-      message: `this key stands on line ${line} already`,
-      expected: 'each key once',
-      span: entry.keySpan,
-    });
+    const { line } = this.#lines.placeOf(first.keySpan.start);
+    const message = `a second time; the first is on line ${line}`;
+    this.#found.push(
+      fault('DUPLICATE_KEY', [...this.#path, entry.key], message, { span: entry.keySpan, expected: 'each key once' }),
+    );
+  }
+
+  #unusable(code: string, message: string, span: Span, expected?: string): Unusable {
+    return new Unusable(fault(code, [...this.#path], message, { span, expected }));
   }
 
   #mergedEntries(value: TreeNode): readonly Entry[] {
     const sources = value.kind === 'list' ? value.items : [value];
     return sources.flatMap((source) => {
       if (source.kind === 'map') return source.entries;
-      throw unusable('BAD_MERGE', '<< takes a reference to a section', source, '<<: *name');
+      throw this.#unusable('BAD_MERGE', '<< takes a reference to a section', source, '<<: *name');
     });
   }
 }

@@ -40,7 +40,10 @@ export interface Problem {
 export class ConfigError extends SatelliteError {
   readonly problems: readonly Problem[];
 
-  constructor(message: string, details: { readonly code: string; readonly hint?: string; readonly problems?: readonly Problem[] }) {
+  constructor(
+    message: string,
+    details: { readonly code: string; readonly hint?: string; readonly problems?: readonly Problem[] },
+  ) {
     super(message, { code: details.code, kind: 'config', ...(details.hint !== undefined && { hint: details.hint }) });
     this.name = 'ConfigError';
     this.problems = details.problems ?? [];
@@ -48,7 +51,12 @@ export class ConfigError extends SatelliteError {
 }
 
 /** An error finding at a place. */
-export function fault(code: string, path: Path, message: string, where: { span?: Span | undefined; expected?: string | undefined } = {}): Finding {
+export function fault(
+  code: string,
+  path: Path,
+  message: string,
+  where: { span?: Span | undefined; expected?: string | undefined } = {},
+): Finding {
   return finding('error', code, path, message, where);
 }
 

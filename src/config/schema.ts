@@ -20,6 +20,8 @@ export interface Schema {
   readonly writeOnly?: boolean;
   /** What is right here, in the operator's words. */
   readonly 'x-expected'?: string;
+  /** A choice that unknown words are taken for, with a warning, instead of an error. */
+  readonly 'x-otherwise'?: string;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly patternProperties?: Readonly<Record<string, Schema>>;
   readonly items?: Schema;

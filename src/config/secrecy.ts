@@ -19,7 +19,8 @@ function schemaKeys() {
   const visit = (schema: Schema) => {
     for (const [key, child] of Object.entries(schema.properties ?? {})) {
       known.add(squash(key));
-      const target = child.$ref === undefined ? child : configSchema().definitions?.[child.$ref.replace('#/definitions/', '')];
+      const target =
+        child.$ref === undefined ? child : configSchema().definitions?.[child.$ref.replace('#/definitions/', '')];
       const types = target ? typesOf(target) : [];
       const ofScalars = types.some((type) => type !== 'object' && type !== 'array') && target?.writeOnly !== true;
       if (ofScalars) shown.add(squash(key));
@@ -42,6 +43,16 @@ export function isOpenKey(key: string): boolean {
   return schemaKeys().shown.has(squash(key));
 }
 
+/** Whether a value may be shown. Some put the secret itself where its file is asked for: then it is hardly a path. */
+export function isOpenValue(key: string, text: string): boolean {
+  return isOpenKey(key) && !looksSecret(text) && (!isSecretFileKey(key) || /[\\/]/.test(text));
+}
+
+function isSecretFileKey(key: string): boolean {
+  const word = squash(key);
+  return word.endsWith('file') && schemaKeys().known.has(word.slice(0, -4));
+}
+
 /** Whether what stands below the key may be secret, and with it what stands below that. */
 export function isSecretKey(key: string): boolean {
   const word = squash(key);
@@ -50,8 +61,12 @@ export function isSecretKey(key: string): boolean {
 }
 
 /** An allowed value that is masked all the same. */
-export function looksSecret(text: string): boolean {
-  return holdsLogin(text) || /pass|pwd|secret|token|api.?key|_key\b|credential|bearer|authorization/i.test(text) || hasTokenShape(text);
+function looksSecret(text: string): boolean {
+  return (
+    holdsLogin(text) ||
+    /pass|pwd|secret|token|api.?key|_key\b|credential|bearer|authorization/i.test(text) ||
+    hasTokenShape(text)
+  );
 }
 
 /** `user:password@host`, `https://token@host`; not the plain `git@host` of a clone address. */
@@ -61,7 +76,9 @@ export function holdsLogin(text: string): boolean {
 
 /** Long, unbroken, letters and digits mixed: nobody's name for anything. */
 function hasTokenShape(text: string): boolean {
-  return [...text.matchAll(/[A-Za-z0-9+/=_-]{20,}/g)].some(([word]) => /[A-Za-z]/.test(word) && (word.match(/\d/g)?.length ?? 0) >= 3);
+  return [...text.matchAll(/[A-Za-z0-9+/=_-]{20,}/g)].some(
+    ([word]) => /[A-Za-z]/.test(word) && (word.match(/\d/g)?.length ?? 0) >= 3,
+  );
 }
 
 /** The file's secrets as far as they are known, to keep them out of the few words that messages repeat from it. */
@@ -70,6 +87,10 @@ export class Discretion {
 
   constructor(secrets: readonly string[]) {
     this.#secrets = secrets.filter((secret) => secret.length >= 4);
+  }
+
+  get holdsSecrets(): boolean {
+    return this.#secrets.length > 0;
   }
 
   /** Each place in a text where a secret stands, wherever it was copied to. */

@@ -30,6 +30,8 @@ export interface ScalarNode extends Span {
   /** As written, without quotes and with escapes resolved: `007` stays `007`. */
   readonly text: string;
   readonly value: string | number | boolean | null;
+  /** Some of it came from the environment or from a file: there is nothing to see at its place. */
+  readonly filled?: boolean;
 }
 
 /** Keys and list indexes from the root, in the spelling of the schema. */
@@ -68,4 +70,18 @@ export function formatPath(path: Path): string {
     if (typeof step === 'number') return `${text}[${step}]`;
     return text === '' ? step : `${text}.${step}`;
   }, '');
+}
+
+/** Where to point at when something is said about a path: at the value, and for what is absent at what should hold it. */
+export function placeOf(root: TreeNode, path: Path): Span {
+  const parent = nodeAt(root, path.slice(0, -1));
+  const last = path.at(-1);
+  const entry = typeof last === 'string' && parent ? entryOf(parent, last) : undefined;
+  const node = nodeAt(root, path);
+  if (node?.kind === 'scalar') return node;
+  // A section is pointed at by its key, an item of a list by its first key.
+  if (entry) return entry.keySpan;
+  if (node?.kind === 'map') return node.entries[0]?.keySpan ?? { start: node.start, end: node.start + 1 };
+  if (node) return { start: node.start, end: node.start + 1 };
+  return path.length === 0 ? { start: 0, end: 1 } : placeOf(root, path.slice(0, -1));
 }

@@ -1,13 +1,16 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import { expectedBy } from './expected.ts';
 import { formats } from './formats.ts';
-import type { Problem } from './problem.ts';
+import { nearest } from './nearest.ts';
+import { type Finding, fault } from './problem.ts';
 import { configSchema, resolveSchema, type Schema } from './schema.ts';
-import { entryOf, nodeAt, type Path, type TreeNode, toPlain } from './tree.ts';
+import { holdsLogin } from './secrecy.ts';
+import { entryOf, nodeAt, type Path, placeOf, type TreeNode, toPlain } from './tree.ts';
 
 export interface Validated {
-  /** Plain data with the schema's defaults filled in; to be trusted only without problems. */
+  /** Plain data with the schema's defaults filled in; to be trusted where nothing was found. */
   readonly data: unknown;
-  readonly problems: readonly Problem[];
+  readonly found: readonly Finding[];
 }
 
 let compiled: ValidateFunction | undefined;
@@ -22,9 +25,9 @@ function validator(): ValidateFunction {
     strictRequired: false,
     verbose: true,
   });
-  ajv.addVocabulary(['x-expected']);
-  for (const [name, explain] of Object.entries(formats)) {
-    ajv.addFormat(name, { type: 'string', validate: (value: string) => explain(value) === undefined });
+  ajv.addVocabulary(['x-expected', 'x-otherwise']);
+  for (const [name, faultOf] of Object.entries(formats)) {
+    ajv.addFormat(name, { type: 'string', validate: (value: string) => faultOf(value) === undefined });
   }
   compiled = ajv.compile(configSchema());
   return compiled;
@@ -33,57 +36,104 @@ function validator(): ValidateFunction {
 export function validate(root: TreeNode): Validated {
   const data = toPlain(root);
   const check = validator();
-  if (check(data)) return { data, problems: [] };
-  const problems = (check.errors ?? []).flatMap((error) => problemsOf(error, root));
-  return { data, problems };
+  if (check(data)) return { data, found: [] };
+  return { data, found: (check.errors ?? []).flatMap((error) => findingsOf(error, root)) };
 }
 
-function problemsOf(error: ErrorObject, root: TreeNode): readonly Problem[] {
+function findingsOf(error: ErrorObject, root: TreeNode): readonly Finding[] {
   const path = pathOf(error.instancePath);
-  if (error.keyword === 'if' || /\/anyOf\/\d+\/required$/.test(error.schemaPath)) return [];
-  if (error.keyword === 'required') return [missing(root, path, [String(error.params.missingProperty)])];
-  if (error.keyword === 'dependencies') return [missing(root, path, [String(error.params.missingProperty)])];
-  if (error.keyword === 'anyOf') {
-    const alternatives = (error.schema as Schema[]).flatMap((alternative) => alternative.required ?? []);
-    return [missing(root, path, alternatives)];
+  switch (error.keyword) {
+    case 'if':
+      return [];
+    case 'required':
+      // Of alternatives, `anyOf` itself speaks.
+      return error.schemaPath.includes('/anyOf/') ? [] : [missing(root, path, [String(error.params.missingProperty)])];
+    case 'dependencies':
+      return [missing(root, path, [String(error.params.missingProperty)], String(error.params.property))];
+    case 'anyOf':
+      return [
+        missing(
+          root,
+          path,
+          (error.schema as readonly Schema[]).flatMap((alternative) => alternative.required ?? []),
+        ),
+      ];
+    default:
+      return [badValue(error, root, path)];
   }
-  const schema = resolveSchema(error.parentSchema as Schema);
-  return [
-    {
-      severity: 'error',
-      code: 'BAD_VALUE',
-      path,
-      message:
-        error.keyword === 'format'
-          ? (formats[String(error.params.format)]?.(String(error.data)) ?? 'bad value')
-          : 'bad value',
-      expected: expectedBy(schema, error),
-      ...spanOf(nodeAt(root, path)),
-    },
-  ];
 }
 
 /** A missing key is pointed at where its section begins; a key without a value is pointed at itself. */
-function missing(root: TreeNode, path: Path, keys: readonly string[]): Problem {
+function missing(root: TreeNode, path: Path, keys: readonly string[], because?: string): Finding {
   const parent = nodeAt(root, path);
+  const schema = schemaAt([...path, keys[0] ?? '']);
   const empty = parent && keys.map((key) => entryOf(parent, key)).find((entry) => entry !== undefined);
-  const last = path.at(-1);
-  const own = typeof last === 'string' ? entryOf(nodeAt(root, path.slice(0, -1)) ?? root, last)?.keySpan : undefined;
-  return {
-    severity: 'error',
-    code: empty ? 'EMPTY_VALUE' : 'MISSING_KEY',
-    path: [...path, empty?.key ?? keys[0] ?? ''],
-    message: empty ? 'has no value' : keys.length > 1 ? `missing: ${keys.join(' or ')}` : 'missing',
-    ...spanOf(empty?.keySpan ?? own ?? parent),
-  };
+  const expected = expectedBy(schema);
+  if (empty) return fault('EMPTY_VALUE', [...path, empty.key], 'there is no value', { span: empty.keySpan, expected });
+  const reason = because === undefined ? '' : `: it goes with ${because}`;
+  const name = keys.join(' or ');
+  return fault('MISSING_KEY', [...path, keys[0] ?? ''], `missing${keys.length > 1 ? ` (${name})` : ''}${reason}`, {
+    span: placeOf(root, path),
+    expected: `${name}: ${expected}`,
+  });
 }
 
-function expectedBy(schema: Schema, error: ErrorObject): string {
-  return schema['x-expected'] ?? error.message ?? '';
+function badValue(error: ErrorObject, root: TreeNode, path: Path): Finding {
+  const node = nodeAt(root, path);
+  const schema = resolveSchema(error.parentSchema as Schema);
+  const filled = node?.kind === 'scalar' && node.filled === true;
+  const origin = filled ? ' (from the environment or a file)' : '';
+  const { message, expected } = wordsFor(error, schema, !filled);
+  return fault('BAD_VALUE', path, `${message}${origin}`, { span: node ?? placeOf(root, path), expected });
 }
 
-function spanOf(span: { start: number; end: number } | undefined): Pick<Problem, 'span'> {
-  return span ? { span: { start: span.start, end: span.end } } : {};
+/** `visible`: the value stands in the file as it is, and may be repeated in what is suggested. */
+function wordsFor(error: ErrorObject, schema: Schema, visible: boolean): { message: string; expected: string } {
+  const expected = expectedBy(schema);
+  const value: unknown = error.data;
+  switch (error.keyword) {
+    case 'format': {
+      const found = formats[String(error.params.format)]?.(String(value));
+      const suggestion = visible && !holdsLogin(String(value)) ? found?.suggestion : undefined;
+      return {
+        message: `${found?.problem ?? 'not right'}${suggestion === undefined ? '' : `, did you mean ${suggestion}?`}`,
+        expected: found?.expected ?? expected,
+      };
+    }
+    case 'enum': {
+      const near = visible ? nearest(String(value), (schema.enum ?? []).map(String)) : undefined;
+      return { message: `unknown value${near === undefined ? '' : `, did you mean ${near}?`}`, expected };
+    }
+    case 'minimum':
+    case 'exclusiveMinimum':
+      return { message: 'too small', expected };
+    case 'maximum':
+      return { message: 'too large', expected };
+    case 'minItems':
+      return { message: 'the list is empty', expected };
+    case 'pattern':
+      return { message: 'a character that does not belong here', expected };
+    default:
+      return { message: `this is ${kindOf(value)}`, expected };
+  }
+}
+
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  if (value === null) return 'nothing';
+  if (typeof value === 'object') return 'a section';
+  if (typeof value === 'boolean') return 'true or false';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'a whole number' : 'a number';
+  return 'text';
+}
+
+function schemaAt(path: Path): Schema {
+  let schema = configSchema();
+  for (const step of path) {
+    const inside = resolveSchema(schema);
+    schema = (typeof step === 'number' ? inside.items : inside.properties?.[step]) ?? {};
+  }
+  return resolveSchema(schema);
 }
 
 /** A JSON pointer; indexes become numbers. */

@@ -32,8 +32,9 @@ export interface TipRange {
 export async function findCommitRange(scan: Scan, repository: BitbucketRepository): Promise<TipRange | undefined> {
   const { job, store, bitbucket } = scan;
   const path = repositoryPath(repository);
+  const fromMs = store.coverage.windowFromMs(job, repository.id, 'commits');
   try {
-    const covered = store.coverage.tipsBefore(job.integrationId, repository.id, defaultBranchRef, job.fromMs);
+    const covered = store.coverage.tipsBefore(job.integrationId, repository.id, defaultBranchRef, fromMs);
     for (const base of covered.slice(0, maxBasesTried)) {
       const range = await rangeSince(scan, repository, base);
       if (range !== undefined) return range;
@@ -41,7 +42,7 @@ export async function findCommitRange(scan: Scan, repository: BitbucketRepositor
     for await (const branch of bitbucket.branches(path)) {
       if (!branch.isDefault) continue;
       const tip = branch.latestCommit;
-      return { tip, base: await findBase(scan, repository, tip) };
+      return { tip, base: await findBase(scan, repository, tip, fromMs) };
     }
     return undefined;
   } catch (error) {
@@ -65,8 +66,12 @@ async function rangeSince(scan: Scan, repository: BitbucketRepository, base: str
 }
 
 /** The first commit on the first-parent line of `tip` that is older than the window; undefined: none is. */
-async function findBase(scan: Scan, repository: BitbucketRepository, tip: string): Promise<string | undefined> {
-  const { fromMs } = scan.job;
+async function findBase(
+  scan: Scan,
+  repository: BitbucketRepository,
+  tip: string,
+  fromMs: number,
+): Promise<string | undefined> {
   if (fromMs <= 0) return undefined;
   const passed = new Map<string, BitbucketCommit>();
   let expected: string | undefined = tip;

@@ -31,7 +31,8 @@ export async function* changedPullRequests(
   const { job, store, bitbucket } = scan;
   const path = repositoryPath(repository);
   const coveredToMs = store.coverage.pullRequestsToMs(job.integrationId, repository.id);
-  const isSweep = job.isFull || coveredToMs === undefined || job.fromMs < coveredToMs;
+  const fromMs = store.coverage.windowFromMs(job, repository.id, 'pull_requests');
+  const isSweep = job.isFull || coveredToMs === undefined || fromMs < coveredToMs;
   const seen = new Set<number>();
 
   const isKnownToJob = (id: number) => seen.has(id) || store.pullRequests.isFound(job.id, repository.id, id);
@@ -45,7 +46,7 @@ export async function* changedPullRequests(
     const isChanged = known === undefined ? !isSweep : known.fingerprint !== print;
     const isWanted =
       isChanged ||
-      (isSweep && (isOpen || (epochMs(pullRequest.updatedDate) ?? 0) >= job.fromMs)) ||
+      (isSweep && (isOpen || (epochMs(pullRequest.updatedDate) ?? 0) >= fromMs)) ||
       (isOpen && known !== undefined && nowMs - known.readAtMs >= rereadOpenAfterMs);
     const found = {
       id: pullRequest.id,

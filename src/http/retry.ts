@@ -6,14 +6,21 @@ export interface RetryPolicy {
   readonly maxAttempts: number;
   readonly baseDelayMs: number;
   readonly maxDelayMs: number;
+  /**
+   * Whether a plain 500 is asked again. Not where it is the server failing on this very item, which the next scan may
+   * find mended: asking at once again only repeats it.
+   */
+  readonly retries500: boolean;
 }
+
+/** Nobody waits longer than a day, and a timer of more than 24 days fires at once: the server would be asked without end. */
+const maxRetryAfterMs = 24 * 60 * 60 * 1000;
 
 /**
  * How long to wait before the request is made again; undefined: not again. Full jitter, so that many waiting
- * satellites do not come back at the same moment. A plain 500 is the server failing on this very item, which the next
- * scan may find mended: asking at once again only repeats it.
+ * satellites do not come back at the same moment.
  *
- * @param failures failed attempts so far, this one included
+ * @param failures attempts so far that ended like this one, itself included: the throttled and the failed count apart
  */
 export function retryDelayMs(
   error: SatelliteError,
@@ -22,7 +29,7 @@ export function retryDelayMs(
   random: () => number,
 ): number | undefined {
   if (error.kind !== 'retryable' && error.kind !== 'throttled') return undefined;
-  if (error.statusCode === 500) return undefined;
+  if (error.statusCode === 500 && !policy.retries500) return undefined;
   if (error.kind === 'retryable' && failures >= policy.maxAttempts) return undefined;
   const backOffMs = random() * Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (failures - 1));
   return Math.max(backOffMs, error.retryAfterMs ?? 0);
@@ -42,14 +49,14 @@ export async function withRetry<T>(
     readonly onRetry?: (error: SatelliteError, delayMs: number) => void;
   },
 ): Promise<T> {
-  let failures = 0;
+  const failures = { retryable: 0, throttled: 0 };
   for (;;) {
     try {
       return await attempt();
     } catch (error) {
       if (!(error instanceof SatelliteError)) throw error;
-      failures++;
-      const delayMs = retryDelayMs(error, failures, options.policy, options.clock.random);
+      const count = ++failures[error.kind === 'throttled' ? 'throttled' : 'retryable'];
+      const delayMs = retryDelayMs(error, count, options.policy, options.clock.random);
       if (delayMs === undefined) throw error;
       options.onRetry?.(error, delayMs);
       await options.clock.sleep(delayMs, options.signal);
@@ -57,10 +64,13 @@ export async function withRetry<T>(
   }
 }
 
-/** `Retry-After` in milliseconds: seconds or an HTTP date; undefined where it is absent or unreadable, 0 where it is past. */
+/**
+ * `Retry-After` in milliseconds, a day at most: seconds or an HTTP date; undefined where it is absent or unreadable, 0
+ * where it is past.
+ */
 export function parseRetryAfterMs(header: string | undefined, nowMs: number): number | undefined {
   if (header === undefined) return undefined;
-  if (/^\s*\d+\s*$/.test(header)) return Number(header) * 1000;
+  if (/^\s*\d+\s*$/.test(header)) return Math.min(Number(header) * 1000, maxRetryAfterMs);
   const dateMs = Date.parse(header);
-  return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - nowMs);
+  return Number.isNaN(dateMs) ? undefined : Math.min(Math.max(0, dateMs - nowMs), maxRetryAfterMs);
 }

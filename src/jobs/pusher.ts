@@ -8,7 +8,12 @@ import type { PageKey } from '../store/pages.ts';
 import type { Store } from '../store/store.ts';
 
 /** An outage of SEI is waited out: the pages are on disk, and nothing else knows what is in them. */
-const pushPolicy: RetryPolicy = { maxAttempts: Number.POSITIVE_INFINITY, baseDelayMs: 1_000, maxDelayMs: 60_000 };
+const pushPolicy: RetryPolicy = {
+  maxAttempts: Number.POSITIVE_INFINITY,
+  baseDelayMs: 1_000,
+  maxDelayMs: 60_000,
+  retries500: false,
+};
 
 /** A refused key is the operator's to mend; the pages wait for it. */
 const refusedKeyPauseMs = 60_000;

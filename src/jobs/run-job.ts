@@ -83,6 +83,8 @@ export async function runJob(
 
   const crawling = crawlSlices(scan, types, spool, progress, logger, signal).then(() => {
     spool.flush();
+    const { failed, done } = store.slices.counts(job.id);
+    if (failed > 0 && done === 0) throw nothingReadable(failed);
     if (types.includes('repositories') && store.pages.nextNumber(job.id, 'repositories') === 0) {
       spool.addEmptyPage('repositories');
     }
@@ -148,8 +150,6 @@ async function crawlSlices(
     },
     { concurrency: integration.rateLimit.maxInFlight, signal },
   );
-  const { failed, done } = store.slices.counts(job.id);
-  if (failed > 0 && done === 0 && store.pages.totals(job.id).length === 0) throw nothingReadable(failed);
 }
 
 async function runSlice(

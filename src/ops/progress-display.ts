@@ -3,6 +3,9 @@ export const clearLine = '\r\u001b[2K';
 
 const intervalMs = 500;
 
+/** Some terminals do not say how wide they are. */
+const unknownWidth = 120;
+
 /**
  * Shows one line on a terminal and keeps it current until it is stopped.
  *
@@ -12,7 +15,7 @@ const intervalMs = 500;
 export function showProgress(terminal: NodeJS.WriteStream, line: () => string | undefined): () => void {
   const draw = () => {
     const text = line();
-    if (text !== undefined) terminal.write(`${clearLine}${text.slice(0, Math.max(20, terminal.columns - 1))}`);
+    if (text !== undefined) terminal.write(`${clearLine}${text.slice(0, (terminal.columns || unknownWidth) - 1)}`);
   };
   const timer = setInterval(draw, intervalMs);
   timer.unref();

@@ -164,13 +164,3 @@ export interface TagRecord {
   readonly latestChangeset?: string;
   readonly hash?: string;
 }
-
-/** One record of a page: a repository with a run of its commits, pull requests or tags, according to the data type. */
-export interface RepositoryDataRecord {
-  /** Absent in the data type `repositories`. */
-  readonly project?: ProjectRecord;
-  readonly repository: RepositoryRecord;
-  readonly commits?: readonly CommitRecord[];
-  readonly pullRequests?: readonly PullRequestRecord[];
-  readonly tags?: readonly TagRecord[];
-}

@@ -1,4 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite';
+import type { DataType } from '../data-type.ts';
+import type { Job } from './jobs.ts';
+
+/** In `gaps`: a job that failed as a whole, before or after its repositories were known. */
+const everyRepository = 0;
+const everyDataType = '*';
 
 /** More tips of one branch than this are forgotten, oldest first: a window that reaches beyond them walks for its base. */
 const maxTips = 200;
@@ -18,6 +24,30 @@ export class Coverage {
 
   constructor(database: DatabaseSync) {
     this.#database = database;
+  }
+
+  /**
+   * Where the window of a slice begins: with the job's own, or earlier where something before it is missing at SEI. So a
+   * repository that could not be read is complete after the first scan in which it can.
+   */
+  windowFromMs(job: Pick<Job, 'integrationId' | 'fromMs'>, repositoryId: number, dataType: DataType): number {
+    const row = this.#database
+      .prepare(
+        `SELECT min(from_ms) AS from_ms FROM gaps WHERE integration_id = ?
+         AND (repository_id, data_type) IN (VALUES (?, ?), (?, ?))`,
+      )
+      .get(job.integrationId, repositoryId, dataType, everyRepository, everyDataType);
+    return row?.from_ms == null ? job.fromMs : Math.min(job.fromMs, Number(row.from_ms));
+  }
+
+  /** A failed job leaves all of its window missing, whatever of it was read. */
+  addFailedJob({ integrationId, fromMs }: Pick<Job, 'integrationId' | 'fromMs'>): void {
+    this.#database
+      .prepare(
+        `INSERT INTO gaps (integration_id, repository_id, data_type, from_ms) VALUES (?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET from_ms = min(from_ms, excluded.from_ms)`,
+      )
+      .run(integrationId, everyRepository, everyDataType, fromMs);
   }
 
   /** Tips of a branch covered by scans that ended at or before `fromMs`, newest first. */
@@ -85,7 +115,31 @@ export class Coverage {
            full_to_ms = coalesce(excluded.full_to_ms, full_to_ms)`,
       )
       .run(jobId);
+    this.#advanceGaps(jobId, integrationId);
     this.#forgetOldTips(integrationId);
+  }
+
+  /** What failed stays missing from the earliest time it was; what is done is not missing any more. */
+  #advanceGaps(jobId: string, integrationId: string): void {
+    this.#database
+      .prepare(
+        `INSERT INTO gaps (integration_id, repository_id, data_type, from_ms)
+         SELECT j.integration_id, s.repository_id, s.data_type,
+           min(j.from_ms, coalesce((SELECT from_ms FROM gaps g WHERE g.integration_id = j.integration_id
+             AND g.repository_id = ? AND g.data_type = ?), j.from_ms))
+         FROM slices s JOIN jobs j ON j.id = s.job_id WHERE s.job_id = ? AND s.state = 'failed'
+         ON CONFLICT DO UPDATE SET from_ms = min(from_ms, excluded.from_ms)`,
+      )
+      .run(everyRepository, everyDataType, jobId);
+    this.#database
+      .prepare(
+        `DELETE FROM gaps WHERE integration_id = ? AND (
+           (repository_id = ? AND data_type = ?)
+           OR (repository_id, data_type) IN
+             (SELECT repository_id, data_type FROM slices WHERE job_id = ? AND state = 'done')
+         )`,
+      )
+      .run(integrationId, everyRepository, everyDataType, jobId);
   }
 
   #forgetOldTips(integrationId: string): void {

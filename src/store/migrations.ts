@@ -76,6 +76,15 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (integration_id, repository_id, ref, tip)
   ) STRICT, WITHOUT ROWID;
 
+  -- From when on something is missing at SEI: parts that could not be read, and (repository 0) whole jobs that failed.
+  CREATE TABLE gaps (
+    integration_id TEXT NOT NULL,
+    repository_id INTEGER NOT NULL,
+    data_type TEXT NOT NULL,
+    from_ms INTEGER NOT NULL,
+    PRIMARY KEY (integration_id, repository_id, data_type)
+  ) STRICT, WITHOUT ROWID;
+
   -- What an acknowledged scan knew of a pull request, and what a running one has found out.
   CREATE TABLE pull_requests (
     integration_id TEXT NOT NULL,

@@ -49,11 +49,14 @@ export class Store {
 
   /**
    * SEI knows how the job ended: it is forgotten, and where it succeeded, what it covers counts from now on. A failed
-   * one counts for nothing, as SEI does not take in its pages.
+   * one counts for nothing, as SEI does not take in its pages, and its window is remembered as missing.
    */
   acknowledge(jobId: string): void {
     this.transaction(() => {
-      if (this.jobs.get(jobId)?.exception === undefined) this.coverage.advance(jobId);
+      const job = this.jobs.get(jobId);
+      if (job === undefined) return;
+      if (job.exception === undefined) this.coverage.advance(jobId);
+      else this.coverage.addFailedJob(job);
       this.jobs.remove(jobId);
     });
   }

@@ -227,7 +227,9 @@ describe('the synthetic repository', () => {
       expect(byId.get(merge.id)?.committer.seconds).toBe(merge.mergedMs / 1000);
     }
     // Nothing is ever empty, and a merge brings what its side changed.
-    expect(truth.every(({ files }) => files.length > 0 && files.every(({ added, removed }) => added + removed > 0))).toBe(true);
+    expect(
+      truth.every(({ files }) => files.length > 0 && files.every(({ added, removed }) => added + removed > 0)),
+    ).toBe(true);
   });
 
   test('the same seed gives the same head', async () => {

@@ -45,7 +45,8 @@ export function refusalAnswer(refusal: Refusal): Answer {
 
 /** Said by the REST framework, not by Bitbucket: there is no `errors[]` in it. */
 export function frameworkAnswer(status: number, message: string, asXml: boolean): Answer {
-  if (!asXml) return jsonAnswer({ message: `HTTP ${status} ${message}`, 'status-code': status, 'sub-code': -1 }, status);
+  if (!asXml)
+    return jsonAnswer({ message: `HTTP ${status} ${message}`, 'status-code': status, 'sub-code': -1 }, status);
   const xml = `<?xml version="1.0" encoding="UTF-8" standalone="yes"?><status><status-code>${status}</status-code><message>HTTP ${status} ${message}</message></status>`;
   return textAnswer(xml, status, 'application/xml;charset=UTF-8');
 }
@@ -71,21 +72,28 @@ export async function writeAnswer(response: ServerResponse, answer: Answer, spoi
     // What was written has to leave first, or the client sees a refused connection instead of a cut one.
     response.flushHeaders();
     await delay(10);
-    if (spoiling.resetInBody) response.socket?.resetAndDestroy();
+    if (spoiling.resetInBody) response.end();
     else response.socket?.destroySoon();
   }
 }
 
 async function write(response: ServerResponse, chunk: Buffer, dripMsPerByte: number | undefined): Promise<void> {
   if (dripMsPerByte === undefined) {
-    if (chunk.length === 0 || response.write(chunk) || response.destroyed) return;
-    await new Promise<void>((resolve) => {
-      response.once('drain', resolve).once('close', resolve);
-    });
+    if (chunk.length > 0 && !response.write(chunk) && !response.destroyed) await drained(response);
     return;
   }
   for (let at = 0; at < chunk.length && !response.destroyed; at += 1) {
     response.write(chunk.subarray(at, at + 1));
     await delay(dripMsPerByte);
   }
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.on('drain', done).on('close', done);
+  });
 }

@@ -46,8 +46,7 @@ export class Authentication {
     const wrong = this.#wrongPasswords.get(key) ?? 0;
     if (wrong >= passwordsBeforeCaptcha) throw captchaRequired(loginUrl);
     const isRight = this.#credentials.some(
-      (one) =>
-        one.username?.toLowerCase() === key && secret === (one.kind === 'basic' ? one.password : one.token),
+      (one) => one.username?.toLowerCase() === key && secret === (one.kind === 'basic' ? one.password : one.token),
     );
     if (!isRight) {
       this.#wrongPasswords.set(key, wrong + 1);

@@ -47,7 +47,8 @@ export class Catalogue {
   add(options: RepositoryOptions, git: GitRepository, pullRequests: PullRequestBook): Repository {
     const { projectKey, slug, originOf } = options;
     const origin = originOf && this.#repositories.get(nameOf(originOf.projectKey, originOf.slug));
-    if (originOf && !origin) throw new Error(`${originOf.projectKey}/${originOf.slug} has to be listed before its fork`);
+    if (originOf && !origin)
+      throw new Error(`${originOf.projectKey}/${originOf.slug} has to be listed before its fork`);
     if (this.#repositories.has(nameOf(projectKey, slug))) throw new Error(`${projectKey}/${slug} is listed twice`);
     const id = this.#repositories.size + 1;
     const repository: Repository = {

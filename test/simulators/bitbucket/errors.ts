@@ -50,11 +50,7 @@ export const noSuchProject = (key: string) =>
   new Refusal(404, `${bitbucket}.project.NoSuchProjectException`, `Project ${key} does not exist.`);
 
 export const noSuchRepository = (key: string, slug: string) =>
-  new Refusal(
-    404,
-    `${bitbucket}.repository.NoSuchRepositoryException`,
-    `Repository ${key}/${slug} does not exist.`,
-  );
+  new Refusal(404, `${bitbucket}.repository.NoSuchRepositoryException`, `Repository ${key}/${slug} does not exist.`);
 
 export const noSuchCommit = (revision: string, slug: string) =>
   new Refusal(
@@ -73,5 +69,4 @@ export const noSuchPullRequest = (id: number, key: string, slug: string) =>
 export const noDefaultBranch = () =>
   new Refusal(404, `${bitbucket}.repository.NoDefaultBranchException`, 'No default branch is defined');
 
-export const noSuchEntity = (message: string) =>
-  new Refusal(404, `${bitbucket}.NoSuchEntityException`, message);
+export const noSuchEntity = (message: string) => new Refusal(404, `${bitbucket}.NoSuchEntityException`, message);

@@ -35,6 +35,7 @@ export class GitRepository {
   }
 
   static async open(git: Git, folder: string): Promise<GitRepository> {
+    if (!existsSync(folder)) throw new Error(`There is no folder ${folder}`);
     const inWorkingCopy = path.resolve(folder, '.git');
     const asked = existsSync(inWorkingCopy) ? inWorkingCopy : path.resolve(folder);
     const args = ['rev-parse', '--path-format=absolute', '--git-common-dir'];
@@ -76,7 +77,8 @@ export class GitRepository {
     this.#reachable ??= this.#graph.reachableFrom(tips);
     const known = this.#graph.get(id);
     if (known && this.#reachable.has(known)) return known;
-    if (!fullId.test(id) || !(await this.git.succeeds(this.gitDir, ['cat-file', '-e', `${id}^{commit}`]))) return undefined;
+    if (!fullId.test(id) || !(await this.git.succeeds(this.gitDir, ['cat-file', '-e', `${id}^{commit}`])))
+      return undefined;
     if (!known) this.#graph.add(await readCommitLog(this.git, this.gitDir, [id], tips));
     return this.#graph.get(id);
   }

@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 
 /** Nothing of the machine's own git configuration may colour an answer. */
 const environment: NodeJS.ProcessEnv = {
-  PATH: process.env['PATH'],
+  PATH: process.env.PATH,
   HOME: '/dev/null',
   XDG_CONFIG_HOME: '/dev/null',
   LC_ALL: 'C',
@@ -19,7 +19,7 @@ const environment: NodeJS.ProcessEnv = {
   GIT_TERMINAL_PROMPT: '0',
 };
 
-export class GitError extends Error {
+class GitError extends Error {
   readonly exitCode: number | null;
 
   constructor(args: readonly string[], exitCode: number | null, stderr: string) {

@@ -31,7 +31,7 @@ export interface RepositoryOptions extends RepositoryName {
 }
 
 /** The server properties `page.max.*`. */
-export interface Caps {
+interface Caps {
   readonly commits: number;
   readonly activities: number;
   readonly repositories: number;
@@ -80,7 +80,6 @@ export type Settings = Required<Defaulted> & { readonly caps: Caps; readonly rat
 export function settingsOf(options: SimulatorOptions): Settings {
   const { rateLimit, ...rest } = options;
   return {
-    contextPath: '',
     credentials: [{ kind: 'basic', username: 'satellite', password: 'simulator' }],
     version: '9.4.0',
     pullRequestOrder: 'created',
@@ -93,6 +92,7 @@ export function settingsOf(options: SimulatorOptions): Settings {
     now: Date.now,
     port: 0,
     ...rest,
+    contextPath: (options.contextPath ?? '').replace(/\/+$/, ''),
     rateLimit,
     caps: {
       commits: 100,

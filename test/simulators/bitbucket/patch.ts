@@ -3,15 +3,15 @@ import { parseDiffHeader, unquotedPath } from './patch-header.ts';
 
 /** A git patch in the shape of Bitbucket's JSON diff: what is cut off by the line cap is flagged at every level. */
 
-export type SegmentType = 'ADDED' | 'REMOVED' | 'CONTEXT';
+type SegmentType = 'ADDED' | 'REMOVED' | 'CONTEXT';
 
-export interface Segment {
+type Segment = {
   readonly type: SegmentType;
   readonly lines: { source: number; destination: number; line: string; truncated: boolean }[];
   truncated: boolean;
-}
+};
 
-export interface Hunk {
+type Hunk = {
   readonly context?: string;
   readonly sourceLine: number;
   readonly sourceSpan: number;
@@ -19,7 +19,7 @@ export interface Hunk {
   readonly destinationSpan: number;
   readonly segments: Segment[];
   truncated: boolean;
-}
+};
 
 export interface FileDiff {
   source: string | null;
@@ -34,7 +34,7 @@ export interface Patch {
   readonly truncated: boolean;
 }
 
-const hunkHeader = /^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@ ?(.*)$/;
+const hunkHeader = /^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@ ?(.*)$/s;
 const segmentTypes: Readonly<Record<string, SegmentType>> = { '+': 'ADDED', '-': 'REMOVED', ' ': 'CONTEXT' };
 
 /** Reads no further than the cap: git is stopped with it. */

@@ -68,9 +68,14 @@ export class PullRequestBook {
     const merges = mergesOnFirstParentLine(tip);
     const authors = merges.map((merge) => this.#accounts.ofPerson(merge.source.author));
     const approvers = known.length > 0 ? known : [...new Map(authors.map((author) => [author.id, author])).values()];
+    // The merge of a pull request that is played, pushed before the pull request is said to be merged.
+    const played = new Set(
+      [...this.#byId.values()].filter((one) => one.state === 'OPEN').map((one) => one.from.commit),
+    );
     for (const merge of merges) {
       if (this.#knownMerges.has(merge.commit.id)) continue;
       this.#knownMerges.add(merge.commit.id);
+      if (played.has(merge.source.id)) continue;
       const pullRequest = derivedPullRequest(merge, {
         id: this.#nextId,
         targetRef: snapshot.defaultBranch,

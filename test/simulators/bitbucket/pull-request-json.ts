@@ -83,7 +83,11 @@ export class PullRequestRepresentation {
       case 'MERGED':
         return { commit: activity.commit && json.commitWithParents(activity.commit) };
       case 'COMMENTED':
-        return { commentAction: 'ADDED', comment: this.#comment(activity.comment, repository), ...this.#inline(activity) };
+        return {
+          commentAction: 'ADDED',
+          comment: this.#comment(activity.comment, repository),
+          ...this.#inline(activity),
+        };
       default:
         return {};
     }

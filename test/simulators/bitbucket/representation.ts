@@ -7,7 +7,7 @@ import { versionAtLeast } from './options.ts';
 import type { FileDiff, Patch } from './patch.ts';
 import type { Branch, Tag } from './refs.ts';
 
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
+type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
 export type JsonObject = { readonly [key: string]: Json | undefined };
 
 /** How a thing looks in an answer, field for field as recorded servers show it. Undefined fields are left out. */
@@ -59,7 +59,7 @@ export class Representation {
 
   repository(repository: Repository): JsonObject {
     const { options, project, slug, origin } = repository;
-    const scm = `/${encodeURIComponent(project.key.toLowerCase()).replace(/%7e/i, '~')}/${encodeURIComponent(slug)}.git`;
+    const scm = `/${encodeURIComponent(project.key.toLowerCase())}/${encodeURIComponent(slug)}.git`;
     const host = new URL(this.baseUrl).hostname;
     return {
       slug,
@@ -124,7 +124,7 @@ export class Representation {
     return {
       source: diff.source === null ? null : pathJson(diff.source),
       destination: diff.destination === null ? null : pathJson(diff.destination),
-      ...(diff.binary ? { binary: true } : { hunks: diff.hunks as readonly (JsonObject & object)[] }),
+      ...(diff.binary ? { binary: true } : { hunks: diff.hunks }),
       truncated: diff.truncated,
     };
   }
@@ -152,7 +152,7 @@ export class Representation {
 }
 
 /** What Bitbucket calls a path; `toString` is a plain string in it, whatever JavaScript thinks of that. */
-export function pathJson(path: string): JsonObject {
+function pathJson(path: string): JsonObject {
   const components = path.split('/');
   const name = components.at(-1) ?? '';
   const dot = name.lastIndexOf('.');
@@ -175,6 +175,11 @@ export function userSlug(account: Account): string {
 
 export function repositoryPath(repository: Repository): string {
   return `${projectPath(repository.project)}/repos/${encodeURIComponent(repository.slug)}`;
+}
+
+/** Below `/rest/api/…`; personal projects keep their tilde there. */
+export function repositoryApiPath(repository: Repository): string {
+  return `/projects/${encodeURIComponent(repository.project.key)}/repos/${encodeURIComponent(repository.slug)}`;
 }
 
 function projectPath(project: Project): string {

@@ -13,7 +13,7 @@ export interface Person {
   readonly zone?: string;
 }
 
-export interface Signature extends Person {
+interface Signature extends Person {
   readonly seconds: number;
 }
 

@@ -18,7 +18,7 @@ export interface SyntheticOptions {
 }
 
 /** What a pull request can be made of. */
-export interface SyntheticMerge {
+interface SyntheticMerge {
   readonly id: string;
   /** Tip of main before it. */
   readonly firstParentId: string;

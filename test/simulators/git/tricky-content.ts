@@ -92,7 +92,7 @@ export function separatorLines(version: number): string {
   ].join('\n');
 }
 
-export const megabyte = 1_000_000;
+const megabyte = 1_000_000;
 
 /** One line of a megabyte. */
 export function longLine(canary: string, tail: string): string {

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { startGit } from './git.ts';
 
 /** `T`: the kind of the file changed, e.g. from a plain file to a symlink. */
-export type ChangeStatus = 'A' | 'M' | 'D' | 'R' | 'C' | 'T';
+type ChangeStatus = 'A' | 'M' | 'D' | 'R' | 'C' | 'T';
 
 export interface FileTruth {
   readonly status: ChangeStatus;
@@ -20,7 +20,7 @@ export interface FileTruth {
   readonly binary: boolean;
 }
 
-export interface SignatureTruth {
+interface SignatureTruth {
   readonly name: string;
   readonly email: string;
   readonly seconds: number;

@@ -49,6 +49,11 @@ export function hasEnded(status: JobStatus): boolean {
   return ended.has(status);
 }
 
+export function viewOf(job: Job): JobView {
+  const { own, offeredTo, holders, results, successNumber, ...view } = job;
+  return view;
+}
+
 /** The server's table (sei-protocol §1.7): a report has no status of its own. */
 export function statusOf(report: ReportedJob): JobStatus {
   if (!report.done) return 'PENDING';

@@ -77,7 +77,7 @@ const scanQuery = object({ integration_key: integrationKey }, { from: long, to: 
 export type ScanQuery = Shaped<typeof scanQuery>;
 
 /** What push answers and what the result has to give back unchanged. */
-export const pointer = object({
+const pointer = object({
   uri: nonBlank,
   html_uri: nonBlank,
   blob_id: object({ bucket: nonBlank, name: nonBlank, generation: long }),
@@ -107,9 +107,7 @@ const fullResult = listWrapper(resultPart);
 export type JobResult = Shaped<typeof emptyResult> | Shaped<typeof fullResult>;
 
 const jobResult: Shape<JobResult> = (value, at, complain): value is JobResult =>
-  isObject(value) && Object.hasOwn(value, 'empty')
-    ? emptyResult(value, at, complain)
-    : fullResult(value, at, complain);
+  isObject(value) && Object.hasOwn(value, 'empty') ? emptyResult(value, at, complain) : fullResult(value, at, complain);
 
 const failure = object({ message: nonBlank, severity: nonBlank }, { url: string });
 export type Failure = Shaped<typeof failure>;
@@ -124,7 +122,7 @@ function checkFrames(trace: Record<string, unknown>, at: string, complain: Compl
   for (const each of frames) list(string)(each, `${at}.*`, complain);
 }
 
-export const reportedJob = and(
+const reportedJob = and(
   object(
     {
       id: nonBlank,
@@ -156,8 +154,7 @@ export const reportedJob = and(
 );
 export type ReportedJob = Shaped<typeof reportedJob>;
 
-/** Each record is checked by itself, so that one bad job does not hide the others. */
-export const reportBody = listWrapper(anyObject);
+export const reportBody = listWrapper(reportedJob);
 
 export const pushBody = object({
   integration_key: integrationKey,

@@ -136,10 +136,7 @@ const activity = and(
   },
 );
 
-const participant = object(
-  { user },
-  { role: string, approved: boolean, status: string, lastReviewedCommit: string },
-);
+const participant = object({ user }, { role: string, approved: boolean, status: string, lastReviewedCommit: string });
 
 const ref = object({ id: nonBlank, displayId: nonBlank, latestCommit: nonBlank, repository });
 
@@ -213,14 +210,11 @@ const recordShapes = {
     checkNames(record, record.commits, `${at}.commits`, complain);
   }),
   tags: object({ repository, tags: list(tag, some) }, { project }),
-  pull_requests: and(
-    object({ project, repository, pullRequests: list(pullRequest, some) }),
-    (record, at, complain) => {
-      record.pullRequests.forEach((each, index) => {
-        checkNames(record, each.commits ?? [], `${at}.pullRequests[${index}].commits`, complain);
-      });
-    },
-  ),
+  pull_requests: and(object({ project, repository, pullRequests: list(pullRequest, some) }), (record, at, complain) => {
+    record.pullRequests.forEach((each, index) => {
+      checkNames(record, each.commits ?? [], `${at}.pullRequests[${index}].commits`, complain);
+    });
+  }),
   repositories: object({ repository: repositoryRecord }),
 };
 

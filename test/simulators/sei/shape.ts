@@ -1,7 +1,10 @@
 /** Called with one sentence for each deviation found. */
 export type Complain = (deviation: string) => void;
 
-/** Checks a value completely and complains of each deviation at its place; true when there was none. */
+/**
+ * Checks a value completely and complains of each deviation at its place. True when the value can be worked with: what a
+ * reader would not notice (an unknown field, a broken rule across fields) is a deviation all the same.
+ */
 export type Shape<T> = (value: unknown, at: string, complain: Complain) => value is T;
 
 export type Shaped<S> = S extends Shape<infer T> ? T : never;
@@ -83,7 +86,6 @@ export const object =
       const shape = ownField(required, name) ?? ownField(optional ?? {}, name);
       if (shape === undefined) {
         complain(`${at}.${name} is not a known field`);
-        good = false;
       } else good = shape(field, `${at}.${name}`, complain) && good;
     }
     return good;
@@ -100,17 +102,13 @@ export const listWrapper = <T>(
     }
   });
 
-/** A shape with a rule across its fields; the rule is asked only when the fields are right by themselves. */
+/** A shape with a rule across its fields, which is asked only when the fields are right by themselves. */
 export const and =
   <T>(shape: Shape<T>, rule: (value: T, at: string, complain: Complain) => void): Shape<T> =>
   (value, at, complain): value is T => {
     if (!shape(value, at, complain)) return false;
-    let good = true;
-    rule(value, at, (deviation) => {
-      good = false;
-      complain(deviation);
-    });
-    return good;
+    rule(value, at, complain);
+    return true;
   };
 
 /** For shapes that contain themselves. */
@@ -124,7 +122,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /** Any value in a few characters. */
-export function shown(value: unknown): string {
+function shown(value: unknown): string {
   const text = value === undefined ? 'missing' : (JSON.stringify(value) ?? typeof value);
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }

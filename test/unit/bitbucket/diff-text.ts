@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import type { FileChange } from '../../../src/bitbucket/file-change.ts';
+import type { BitbucketJsonDiff } from '../../../src/bitbucket/types.ts';
 
 /**
  * Changes invented by fast-check and written down the way git writes them, so that a count can be held against what was
@@ -267,3 +268,35 @@ export async function* chunked(bytes: Uint8Array, cuts: readonly number[]): Asyn
 }
 
 export const everyByte = (bytes: Uint8Array) => Array.from(bytes.keys());
+
+/** The same diff in the JSON form, as the server writes it: with the text of the lines, and paths that hide `toString`. */
+export function jsonDiff(diff: InventedDiff): BitbucketJsonDiff {
+  return {
+    truncated: false,
+    diffs: fileChanges(diff).map((file, at) => {
+      const hunks = diff.sections[at]?.hunks ?? [];
+      return {
+        source: jsonPath(file.sourcePath),
+        destination: jsonPath(file.destinationPath),
+        truncated: false,
+        ...(hunks.length > 0 && { hunks: hunks.map(jsonHunk) }),
+      };
+    }),
+  };
+}
+
+function jsonPath(path: string | null) {
+  if (path === null) return null;
+  const components = path.split('/');
+  return { components, parent: components.slice(0, -1).join('/'), name: components.at(-1) ?? '', toString: path };
+}
+
+function jsonHunk({ lines }: Hunk) {
+  const segments: { type: string; truncated: false; lines: { line: string; truncated: false }[] }[] = [];
+  for (const { sign, content } of lines) {
+    const type = { ' ': 'CONTEXT', '+': 'ADDED', '-': 'REMOVED' }[sign];
+    if (segments.at(-1)?.type !== type) segments.push({ type, truncated: false, lines: [] });
+    segments.at(-1)?.lines.push({ line: content.toString(), truncated: false });
+  }
+  return { segments, truncated: false };
+}

@@ -66,7 +66,7 @@ const HIDDEN = { echoesAtTheEnd: true, stepsLeft: 0 };
     ];
     const session = await atTerminal(['encrypt', 'plain.yml', '--out', 'secret.yml'], steps);
     expect(session).toMatchObject({ ...HIDDEN, code: 0, stdout: '', stderr: '', echoedWhileAsking: [false, false] });
-    expect(session.screen).not.toContain('ss');
+    expect(session.screen).toBe('New password: \r\nThe same password again: \r\n');
     const encrypted = await readFile(join(folder, 'secret.yml'), 'utf8');
     expect(await decryptConfig(encrypted, 'pässwörd')).toBe('satellite: {}\n');
   });
@@ -84,6 +84,19 @@ const HIDDEN = { echoesAtTheEnd: true, stepsLeft: 0 };
     const session = await atTerminal(['encrypt', 'plain.yml'], steps);
     expect(session).toMatchObject({ ...HIDDEN, code: 78, stdout: '' });
     expect(session.stderr).toContain('CONFIG_PASSWORD_MISMATCH');
+  });
+
+  test('SIGTERM gives the terminal back', async () => {
+    const session = await atTerminal(['decrypt', 'vendor.yml'], [['Password: ', 'SIGTERM']]);
+    expect(session).toMatchObject({ ...HIDDEN, stdout: '', echoedWhileAsking: [false] });
+    expect(session.code).not.toBe(0);
+  });
+
+  test('stdin and stderr do where /dev/tty cannot be opened', async () => {
+    const steps: [string, string][] = [['Password: ', 'correct horse 42\r']];
+    const session = await atTerminal(['decrypt', 'vendor.yml'], steps, { NO_SESSION: '1' });
+    expect(session).toMatchObject({ ...HIDDEN, code: 0, echoedWhileAsking: [false], screen: 'Password: \r\n' });
+    expect(session.stdout).toBe('satellite:\n  tenant: demo\n');
   });
 
   test('a file on stdin leaves the terminal for the password', async () => {

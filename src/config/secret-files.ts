@@ -1,0 +1,122 @@
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, isAbsolute, join } from 'node:path';
+import { errnoOf } from './errno.ts';
+import { writableByOthers } from './mode.ts';
+import { type Finding, fault } from './problem.ts';
+import { configSchema, resolveSchema, type Schema } from './schema.ts';
+import { type Entry, entryOf, isEmpty, type MapNode, type Path, type TreeNode } from './tree.ts';
+
+/** A secret is a line; whoever names a larger file has named another one. */
+const MAX_BYTES = 64 * 1024;
+
+export interface SecretFiles {
+  readonly root: TreeNode;
+  readonly found: readonly Finding[];
+  readonly files: readonly string[];
+}
+
+export interface Surroundings {
+  /** Absolute path of the config file: relative names are relative to its folder. */
+  readonly configPath: string;
+  /** `CREDENTIALS_DIRECTORY` of systemd is looked into first. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** For every `<key>_file` beside a secret `<key>`: the content of the file, in the place of the secret. */
+export async function readSecretFiles(root: TreeNode, surroundings: Surroundings): Promise<SecretFiles> {
+  const found: Finding[] = [];
+  const files: string[] = [];
+  const visit = async (node: TreeNode, unresolved: Schema | undefined, path: Path): Promise<TreeNode> => {
+    const schema = resolveSchema(unresolved);
+    if (node.kind === 'list') {
+      return {
+        ...node,
+        items: await Promise.all(node.items.map((item, index) => visit(item, schema.items, [...path, index]))),
+      };
+    }
+    if (node.kind !== 'map') return node;
+    const entries: Entry[] = [];
+    for (const entry of node.entries) {
+      entries.push({ ...entry, value: await visit(entry.value, schema.properties?.[entry.key], [...path, entry.key]) });
+      const secret = await secretOf(entry, node, schema, path);
+      if (secret) entries.push(secret);
+    }
+    return { ...node, entries };
+  };
+
+  const secretOf = async (entry: Entry, parent: MapNode, schema: Schema, path: Path): Promise<Entry | undefined> => {
+    const key = entry.key.replace(/_file$/, '');
+    if (key === entry.key || !resolveSchema(schema.properties?.[key]).writeOnly) return undefined;
+    if (entry.value.kind !== 'scalar' || typeof entry.value.value !== 'string' || isEmpty(entry.value))
+      return undefined;
+    const { start, end } = entry.value;
+    const twin = entryOf(parent, key);
+    if (twin && !isEmpty(twin.value)) {
+      found.push(
+        fault('SECRET_TWICE', [...path, entry.key], `${key} is there too`, {
+          span: entry.keySpan,
+          expected: 'one of the two',
+        }),
+      );
+      return undefined;
+    }
+    const result = await readSecret(entry.value.value, surroundings);
+    if ('path' in result) files.push(result.path);
+    if ('problem' in result)
+      found.push(
+        fault('SECRET_FILE', [...path, entry.key], result.problem, { span: entry.value, expected: result.expected }),
+      );
+    // A stand-in, so that the missing secret is not reported a second time.
+    const text = 'text' in result ? result.text : 'unread';
+    return { key, keySpan: entry.keySpan, value: { kind: 'scalar', start, end, text, value: text, filled: true } };
+  };
+
+  return { root: await visit(root, configSchema(), []), found, files };
+}
+
+type SecretRead =
+  | { readonly path: string; readonly text: string }
+  | { readonly path?: string; readonly problem: string; readonly expected?: string };
+
+async function readSecret(name: string, surroundings: Surroundings): Promise<SecretRead> {
+  for (const path of placesOf(name, surroundings)) {
+    try {
+      const { size, mode } = await stat(path);
+      if (size > MAX_BYTES)
+        return {
+          path,
+          problem: 'this file is too large for a secret',
+          expected: 'a file with the secret and nothing else',
+        };
+      if (writableByOthers(mode)) return { path, problem: `others can write this file; run: chmod 600 ${path}` };
+      const text = (await readFile(path, 'utf8')).replace(/^\uFEFF/, '').replace(/[\r\n]+$/, '');
+      if (text !== '') return { path, text };
+      return { path, problem: 'this file is empty', expected: 'a file with the secret in it' };
+    } catch (error) {
+      const code = errnoOf(error);
+      if (code !== 'ENOENT' && code !== 'ENOTDIR') return { path, ...unreadable(code) };
+    }
+  }
+  // The name is not repeated: some put the secret itself there.
+  const where = surroundings.env.CREDENTIALS_DIRECTORY
+    ? 'in $CREDENTIALS_DIRECTORY or beside the config file'
+    : 'beside the config file';
+  return {
+    problem: 'there is no such file',
+    expected: isAbsolute(name) ? 'the path of a file with the secret in it' : `a file of that name ${where}`,
+  };
+}
+
+function placesOf(name: string, { configPath, env }: Surroundings): readonly string[] {
+  if (isAbsolute(name)) return [name];
+  const beside = join(dirname(configPath), name);
+  return env.CREDENTIALS_DIRECTORY ? [join(env.CREDENTIALS_DIRECTORY, name), beside] : [beside];
+}
+
+function unreadable(code: string): { readonly problem: string; readonly expected: string } {
+  if (code === 'EISDIR') return { problem: 'this is a directory', expected: 'a file with the secret in it' };
+  return {
+    problem: `this file cannot be read (${code})`,
+    expected: 'a file that the user of the satellite may read',
+  };
+}

@@ -1,0 +1,26 @@
+import { type AddressFault, isLoopback, parseHttpUrl } from './http-url.ts';
+
+export interface SeiUrl {
+  /** Without a trailing slash and without `/v1`, which the calls add themselves. */
+  readonly url: string;
+  readonly hasLogin: boolean;
+  /** The API key would cross a network in clear text. */
+  readonly readable: boolean;
+}
+
+const EXPECTED = 'the base URL of SEI for your cluster, for example https://app.harness.io/gratis/sei/api';
+
+export function parseSeiUrl(text: string): SeiUrl | AddressFault {
+  const url = parseHttpUrl(text, EXPECTED);
+  if ('problem' in url) return url;
+  if (/(?:^|\.)harness\.io$/.test(url.hostname) && !url.segments.includes('api')) {
+    return { problem: 'a page of Harness, not its API', expected: EXPECTED };
+  }
+  const end = url.segments.indexOf('v1');
+  const path = url.segments.slice(0, end < 0 ? undefined : end).map(encodeURIComponent);
+  return {
+    url: [url.origin, ...path].join('/'),
+    hasLogin: url.hasLogin,
+    readable: !url.secure && !isLoopback(url.hostname),
+  };
+}

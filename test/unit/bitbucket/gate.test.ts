@@ -1,0 +1,206 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import fc from 'fast-check';
+import { Gate, type GateOptions, Gates } from '../../../src/bitbucket/gate.ts';
+
+// p-queue measures its window with Date and timers: faked, a minute of requests takes a moment.
+beforeEach(() => {
+  jest.useFakeTimers({ now: Date.UTC(2026, 0, 1) });
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+interface Arrival {
+  /** After the one before. */
+  readonly afterMs: number;
+  readonly takesMs: number;
+}
+
+interface Recorded {
+  readonly starts: number[];
+  readonly mostInFlight: number;
+}
+
+/** Sends the requests through a gate and notes when each was let in. */
+async function record(options: GateOptions, arrivals: readonly Arrival[]): Promise<Recorded> {
+  const gate = new Gate(options);
+  const starts: number[] = [];
+  let inFlight = 0;
+  let mostInFlight = 0;
+  const runs: Promise<void>[] = [];
+  for (const { afterMs, takesMs } of arrivals) {
+    await jest.advanceTimersByTimeAsync(afterMs);
+    const run = gate.run(async () => {
+      starts.push(Date.now());
+      inFlight++;
+      mostInFlight = Math.max(mostInFlight, inFlight);
+      await new Promise((resolve) => setTimeout(resolve, takesMs));
+      inFlight--;
+    });
+    runs.push(run);
+  }
+  await jest.runAllTimersAsync();
+  await Promise.all(runs);
+  return { starts, mostInFlight };
+}
+
+/** The most that started within any stretch of `ms`. */
+function mostStartsWithin(ms: number, starts: readonly number[]): number {
+  return Math.max(...starts.map((from) => starts.filter((at) => at >= from && at < from + ms).length));
+}
+
+describe('the rate', () => {
+  test('no second of any position sees more starts than allowed, and none is lost', async () => {
+    const arrivals = fc.array(fc.record({ afterMs: fc.nat(400), takesMs: fc.nat(300) }), { minLength: 1, maxLength: 40 });
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 6 }), arrivals, async (requestsPerSecond, requests) => {
+        const { starts } = await record({ maxInFlight: 100, requestsPerSecond }, requests);
+        expect(starts).toHaveLength(requests.length);
+        expect(mostStartsWithin(1_000, starts)).toBeLessThanOrEqual(requestsPerSecond);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test('a window that slides does not let twice the rate in around its edge', async () => {
+    const burst = (afterMs: number) => [{ afterMs, takesMs: 1 }, ...Array(3).fill({ afterMs: 0, takesMs: 1 })];
+    const { starts } = await record({ maxInFlight: 100, requestsPerSecond: 4 }, [
+      { afterMs: 0, takesMs: 1 },
+      ...burst(900),
+      ...burst(200),
+    ]);
+    expect(mostStartsWithin(1_000, starts)).toBe(4);
+  });
+
+  test('the rate is used: ten requests at five a second are in after a second', async () => {
+    const { starts } = await record({ maxInFlight: 100, requestsPerSecond: 5 }, Array(10).fill({ afterMs: 0, takesMs: 1 }));
+    expect((starts.at(-1) ?? 0) - (starts[0] ?? 0)).toBeLessThanOrEqual(1_100);
+  });
+
+  test('below one a second the window widens', async () => {
+    const { starts } = await record({ maxInFlight: 100, requestsPerSecond: 0.25 }, Array(3).fill({ afterMs: 0, takesMs: 1 }));
+    expect(mostStartsWithin(4_000, starts)).toBe(1);
+    expect((starts[2] ?? 0) - (starts[0] ?? 0)).toBeLessThanOrEqual(8_100);
+  });
+
+  test('a rate between two whole numbers is not rounded up', async () => {
+    const { starts } = await record({ maxInFlight: 100, requestsPerSecond: 1.5 }, Array(31).fill({ afterMs: 0, takesMs: 1 }));
+    expect((starts.at(-1) ?? 0) - (starts[0] ?? 0)).toBeGreaterThanOrEqual(20_000);
+  });
+
+  test('without one, whoever finds room is let in at once', async () => {
+    const { starts } = await record({ maxInFlight: 100 }, Array(50).fill({ afterMs: 0, takesMs: 1 }));
+    expect(new Set(starts).size).toBe(1);
+  });
+});
+
+test('there are never more in flight than allowed, and as many as that', async () => {
+  const takesMs = fc.array(fc.integer({ min: 1, max: 500 }), { minLength: 6, maxLength: 30 });
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 1, max: 6 }), takesMs, async (maxInFlight, durations) => {
+      const { mostInFlight } = await record(
+        { maxInFlight },
+        durations.map((ms) => ({ afterMs: 0, takesMs: ms })),
+      );
+      expect(mostInFlight).toBe(maxInFlight);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('one that fails gives its place back', async () => {
+  const gate = new Gate({ maxInFlight: 1 });
+  await expect(gate.run(() => Promise.reject(new Error('refused')))).rejects.toThrow('refused');
+  await expect(gate.run(async () => 'in')).resolves.toBe('in');
+  expect(gate.inFlight).toBe(0);
+});
+
+test('whoever stops waiting does not start, and nobody waits behind it', async () => {
+  const gate = new Gate({ maxInFlight: 1 });
+  const abort = new AbortController();
+  let started = false;
+  const first = gate.run(() => new Promise<void>((resolve) => setTimeout(resolve, 10)));
+  const second = gate.run(async () => {
+    started = true;
+  }, abort.signal);
+  expect(gate.waiting).toBe(1);
+  abort.abort(new Error('stopping'));
+  await expect(second).rejects.toThrow('stopping');
+  expect(gate.waiting).toBe(0);
+  await jest.runAllTimersAsync();
+  await first;
+  expect(started).toBe(false);
+});
+
+describe('a pause', () => {
+  /** How long after now a request is let in. */
+  async function waitOf(gate: Gate): Promise<number> {
+    const askedAtMs = Date.now();
+    const startedAtMs = gate.run(async () => Date.now());
+    await jest.runAllTimersAsync();
+    return (await startedAtMs) - askedAtMs;
+  }
+
+  test('lets nobody in until it is over', async () => {
+    const gate = new Gate({ maxInFlight: 4 });
+    gate.pause(5_000, Date.now());
+    expect(await waitOf(gate)).toBe(5_000);
+    expect(await waitOf(gate)).toBe(0);
+  });
+
+  test('does not touch what is in flight', async () => {
+    const gate = new Gate({ maxInFlight: 4 });
+    const running = gate.run(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return Date.now();
+    });
+    const askedAtMs = Date.now();
+    gate.pause(5_000, Date.now());
+    await jest.runAllTimersAsync();
+    expect((await running) - askedAtMs).toBe(100);
+  });
+
+  test('that is longer prolongs one under way', async () => {
+    const gate = new Gate({ maxInFlight: 4 });
+    gate.pause(2_000, Date.now());
+    await jest.advanceTimersByTimeAsync(1_000);
+    gate.pause(3_000, Date.now());
+    expect(await waitOf(gate)).toBe(3_000);
+  });
+
+  test('that is shorter does not shorten one under way', async () => {
+    const gate = new Gate({ maxInFlight: 4 });
+    gate.pause(5_000, Date.now());
+    gate.pause(1_000, Date.now());
+    expect(await waitOf(gate)).toBe(5_000);
+  });
+
+  test('counts after an earlier one that is over, even when the wall clock was set back meanwhile', async () => {
+    const gate = new Gate({ maxInFlight: 4 });
+    gate.pause(5_000, Date.now());
+    await jest.advanceTimersByTimeAsync(5_000);
+    gate.pause(2_000, Date.now() - 3_600_000);
+    expect(await waitOf(gate)).toBe(2_000);
+  });
+
+  test('does not let a burst through when it is over', async () => {
+    const gate = new Gate({ maxInFlight: 100, requestsPerSecond: 3 });
+    gate.pause(2_500, Date.now());
+    const starts: number[] = [];
+    const runs = Array.from({ length: 9 }, () => gate.run(async () => void starts.push(Date.now())));
+    await jest.runAllTimersAsync();
+    await Promise.all(runs);
+    expect(mostStartsWithin(1_000, starts)).toBe(3);
+  });
+});
+
+describe('the gates', () => {
+  test('there is one for a server, whatever the context path, and one for each of two servers', () => {
+    const gates = new Gates();
+    const gate = gates.for('https://bitbucket.example.org/one', { maxInFlight: 1 });
+    expect(gates.for('https://bitbucket.example.org/two', { maxInFlight: 9 })).toBe(gate);
+    expect(gates.for('https://BITBUCKET.example.org:443', { maxInFlight: 9 })).toBe(gate);
+    expect(gates.for('https://bitbucket.example.com', { maxInFlight: 1 })).not.toBe(gate);
+    expect(gates.for('http://bitbucket.example.org', { maxInFlight: 1 })).not.toBe(gate);
+  });
+});
