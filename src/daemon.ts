@@ -35,6 +35,7 @@ const onceAttempts = 5;
 export class Daemon {
   readonly #options: DaemonOptions;
   readonly #store: Store;
+  readonly #gates = new Gates();
   readonly #runner: JobRunner;
   readonly #loop: ControlLoop;
   readonly #abort = new AbortController();
@@ -54,7 +55,7 @@ export class Daemon {
       {
         satellite: config.satellite,
         store: this.#store,
-        gates: new Gates(),
+        gates: this.#gates,
         clock,
         logger,
         push: (page) => sei.push(page),
@@ -106,6 +107,7 @@ export class Daemon {
     for (const task of this.#tasks.splice(0)) await task.destroy();
     this.#abort.abort();
     await this.#runner.idle();
+    this.#gates.close();
     this.#store.close();
   }
 

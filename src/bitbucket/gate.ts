@@ -10,7 +10,7 @@ export interface GateOptions {
  * The one door to a Bitbucket server: every request of every integration on that server goes through it.
  *
  * Open → `pause` (the server said 429) → closed for everybody until the longest pause asked for has passed → open.
- * Nothing here survives a crash, and nothing has to: a new process starts with an open gate.
+ * Nothing here survives a crash, and nothing has to: a new process starts with an open gate. `close` ends it for good.
  */
 export class Gate {
   readonly #queue: PQueue;
@@ -43,7 +43,16 @@ export class Gate {
     this.#reopensAtMs = nowMs + ms;
     this.#queue.pause();
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#queue.start(), ms);
+    this.#timer = setTimeout(() => {
+      // The wall clock may have been set back meanwhile: an old date must not outdo the next pause.
+      this.#reopensAtMs = 0;
+      this.#queue.start();
+    }, ms);
+  }
+
+  /** Once nobody waits any more: the rest of a long pause would keep the process from ending. */
+  close(): void {
+    clearTimeout(this.#timer);
   }
 }
 
@@ -65,5 +74,9 @@ export class Gates {
       this.#gates.set(key, gate);
     }
     return gate;
+  }
+
+  close(): void {
+    for (const gate of this.#gates.values()) gate.close();
   }
 }

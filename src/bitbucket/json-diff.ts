@@ -38,7 +38,7 @@ function countFile(file: BitbucketFileDiff): { added: number; removed: number; t
 function pathText(path: BitbucketPath | null | undefined): string | null {
   if (!path) return null;
   if (path.components && path.components.length > 0) return path.components.join('/');
-  // In the answer `toString` is a string that hides the method: to call it, or to interpolate the path, would throw.
-  const text: unknown = Object.hasOwn(path, 'toString') ? path.toString : undefined;
+  // A string in the answer, which hides the method: to call it, or to interpolate the path, would throw.
+  const text: unknown = path.toString;
   return typeof text === 'string' && text !== '' ? text : null;
 }

@@ -51,11 +51,12 @@ async function scan(options: ScanOptions): Promise<number> {
   const clock = systemClock;
   // What goes to a folder says nothing about what SEI has: it neither uses nor changes what the store remembers.
   const store = new Store(options.out === undefined ? join(satellite.dataDir, 'satellite.db') : ':memory:');
+  const gates = new Gates();
   try {
     const sei = new SeiClient(satellite, { clock, signal: stop.signal });
     const push = options.out === undefined ? (page: PagePush) => sei.push(page) : intoFolder(resolve(options.out));
-    const surroundings = { satellite, store, gates: new Gates(), clock, logger, push, signal: stop.signal };
-    const runner = new JobRunner({ ...config, integrations: [integration] }, surroundings, () => undefined);
+    const surroundings = { satellite, store, gates, clock, logger, push, signal: stop.signal };
+    const runner = new JobRunner(config, surroundings, () => undefined);
     const job = ownJob(store, integration, {
       tenantId: satellite.tenant,
       origin: 'command',
@@ -77,6 +78,7 @@ async function scan(options: ScanOptions): Promise<number> {
     }
     return runner.failed > 0 ? exitCodes.failed : exitCodes.ok;
   } finally {
+    gates.close();
     store.close();
   }
 }
@@ -109,7 +111,7 @@ function intoFolder(folder: string) {
     const file = join(folder, relativePath);
     await mkdir(dirname(file), { recursive: true });
     await writeFile(file, content);
-    return [{ uri: pathToFileURL(file).href }];
+    return { destination: 'file', records: [{ uri: pathToFileURL(file).href }] };
   };
 }
 

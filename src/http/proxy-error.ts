@@ -79,7 +79,8 @@ export function connectRefused(
 ): SatelliteError {
   const { statusCode } = answer;
   if (statusCode === 407) return proxyAuthenticationRequired(proxy, target.url, answer.schemes);
-  if (statusCode >= 500 || statusCode === 408 || statusCode === 429) return proxyConnectFailed(proxy, target, statusCode);
+  if (statusCode >= 500 || statusCode === 408 || statusCode === 429)
+    return proxyConnectFailed(proxy, target, statusCode);
   return proxyForbids(proxy, target, statusCode);
 }
 
@@ -94,12 +95,16 @@ export function proxyConnectFailed(proxy: ProxyServer, target: ProxyTarget, answ
 }
 
 export function proxyForbids(proxy: ProxyServer, target: ProxyTarget, answer: string | number): SatelliteError {
-  return proxyAnswer(`The proxy ${proxyName(proxy)} does not allow a connection to ${target.name} (${answer})`, answer, {
-    code: 'PROXY_REFUSED',
-    kind: 'config',
-    hint: `Have ${target.name} allowed on the proxy, or take it out of proxying with NO_PROXY or satellite.proxy.all_traffic.`,
-    url: target.url,
-  });
+  return proxyAnswer(
+    `The proxy ${proxyName(proxy)} does not allow a connection to ${target.name} (${answer})`,
+    answer,
+    {
+      code: 'PROXY_REFUSED',
+      kind: 'config',
+      hint: `Have ${target.name} allowed on the proxy, or take it out of proxying with NO_PROXY or satellite.proxy.all_traffic.`,
+      url: target.url,
+    },
+  );
 }
 
 /** As seen with plain http, where the proxy answers in place of the server: undefined for any status but 407. */

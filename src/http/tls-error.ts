@@ -11,7 +11,11 @@ export interface TlsPeer {
 }
 
 /** The section of the file that the certificates of a peer are configured in. */
-const tlsSections = { BITBUCKET: "the integration's tls", SEI: 'satellite.tls', PROXY: 'the same tls section' } as const;
+const tlsSections = {
+  BITBUCKET: "the integration's tls",
+  SEI: 'satellite.tls',
+  PROXY: 'the same tls section',
+} as const;
 
 /**
  * A failed TLS connection, said in terms of what the operator can do; undefined where TLS is not the trouble. The text of

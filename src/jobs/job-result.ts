@@ -12,14 +12,15 @@ export function jobResult(store: Store, job: Job, tenantId: string, ran: Readonl
   const parts = dataTypes
     .filter((dataType) => ran.has(dataType))
     .map((dataType) => {
-      const records = store.pages.pointers(job.id, dataType);
+      const pages = store.pages.stored(job.id, dataType);
+      const records = pages.flatMap((page) => page.records);
       return {
         _metadata: {
           integration_key: { tenant_id: tenantId, integration_id: job.integrationId },
           integration_type: 'bitbucket_server',
           data_type: dataType,
         },
-        destination: 'gcs',
+        destination: pages[0]?.destination ?? 'gcs',
         prefix_uri: `${dataType}/`,
         records,
         count: records.length,

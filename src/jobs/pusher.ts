@@ -3,6 +3,7 @@ import { SatelliteError } from '../errors.ts';
 import { type RetryPolicy, withRetry } from '../http/retry.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { PagePush } from '../sei/sei-client.ts';
+import type { StorageResult } from '../sei/types.ts';
 import type { Job } from '../store/jobs.ts';
 import type { PageKey } from '../store/pages.ts';
 import type { Store } from '../store/store.ts';
@@ -21,7 +22,7 @@ const refusedKeyPauseMs = 60_000;
 export interface PusherOptions {
   readonly store: Store;
   /** Stores a page for good and names where: SEI, or a folder. */
-  readonly push: (page: PagePush) => Promise<readonly unknown[]>;
+  readonly push: (page: PagePush) => Promise<StorageResult>;
   readonly job: Job;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -73,7 +74,7 @@ export class Pusher {
   async #push(page: PageKey): Promise<void> {
     const { store, push, job, clock, logger, signal } = this.#options;
     const relativePath = `${page.dataType}/${page.dataType}.${page.number}.json`;
-    const pointers = await withRetry(
+    const stored = await withRetry(
       async () => {
         try {
           const content = store.pages.body(page);
@@ -98,7 +99,7 @@ export class Pusher {
         },
       },
     );
-    store.pages.setPushed(page, pointers);
+    store.pages.setPushed(page, stored);
   }
 }
 

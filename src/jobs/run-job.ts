@@ -16,6 +16,7 @@ import type { DataType } from '../data-type.ts';
 import { type SatelliteError, toSatelliteError } from '../errors.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { PagePush } from '../sei/sei-client.ts';
+import type { StorageResult } from '../sei/types.ts';
 import type { Job } from '../store/jobs.ts';
 import type { Slice } from '../store/slices.ts';
 import type { Store } from '../store/store.ts';
@@ -31,7 +32,7 @@ export interface JobSurroundings {
   readonly gates: Gates;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly push: (page: PagePush) => Promise<readonly unknown[]>;
+  readonly push: (page: PagePush) => Promise<StorageResult>;
   readonly signal: AbortSignal;
 }
 

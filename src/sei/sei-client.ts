@@ -86,7 +86,7 @@ export class SeiClient {
   }
 
   /** Stores one page; the pointers are to be handed back in the result exactly as they came. */
-  async push({ integrationId, jobId, relativePath, content }: PagePush): Promise<readonly unknown[]> {
+  async push({ integrationId, jobId, relativePath, content }: PagePush): Promise<StorageResult> {
     const answer = await this.#post('storage/push', {
       integration_key: { tenant_id: this.#tenant, integration_id: integrationId },
       job_id: jobId,
@@ -94,9 +94,11 @@ export class SeiClient {
       content_type: 'application/json; charset=UTF-8',
       content: Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('base64'),
     });
-    const { records } = parseJson<StorageResult>(answer);
-    if (!Array.isArray(records) || records.length === 0) throw unreadable('SEI stored a page but names no pointer');
-    return records;
+    const stored = parseJson<StorageResult>(answer);
+    if (!Array.isArray(stored?.records) || stored.records.length === 0) {
+      throw unreadable('SEI stored a page but names no pointer');
+    }
+    return stored;
   }
 
   async #post(path: string, body: unknown, searchParams: Record<string, string> = {}): Promise<string> {

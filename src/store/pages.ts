@@ -7,6 +7,12 @@ export interface PageKey {
   readonly number: number;
 }
 
+/** Where a page went: the objects are for SEI to read, not for us. */
+export interface StoredPage {
+  readonly destination?: string;
+  readonly records: readonly unknown[];
+}
+
 /** Bytes of pages that SEI has not answered for, over all jobs. */
 export interface SpoolSize {
   readonly pages: number;
@@ -49,19 +55,19 @@ export class Pages {
     return row?.body as Uint8Array;
   }
 
-  /** @param pointer the objects of SEI's answer, kept unchanged */
-  setPushed({ jobId, dataType, number }: PageKey, pointer: unknown): void {
+  /** @param stored SEI's answer: its objects are kept unchanged */
+  setPushed({ jobId, dataType, number }: PageKey, stored: StoredPage): void {
     this.#database
       .prepare('UPDATE pages SET pointer = ?, body = NULL WHERE job_id = ? AND data_type = ? AND number = ?')
-      .run(JSON.stringify(pointer), jobId, dataType, number);
+      .run(JSON.stringify({ destination: stored.destination, records: stored.records }), jobId, dataType, number);
   }
 
-  /** In the order of the page numbers. */
-  pointers(jobId: string, dataType: DataType): unknown[] {
+  /** What SEI answered, in the order of the page numbers. */
+  stored(jobId: string, dataType: DataType): StoredPage[] {
     const rows = this.#database
       .prepare('SELECT pointer FROM pages WHERE job_id = ? AND data_type = ? AND pointer IS NOT NULL ORDER BY number')
       .all(jobId, dataType);
-    return rows.flatMap((row) => JSON.parse(String(row.pointer)));
+    return rows.map((row) => JSON.parse(String(row.pointer)));
   }
 
   /** Pages and items of a job by data type, pushed or not. */

@@ -1034,7 +1034,7 @@ describe('faults', () => {
     simulator.fault({ match: 'repos', times: 1, reset: 'before' });
     expect(await reason(ask('/repos'))).toBe('ECONNRESET');
     simulator.fault({ match: 'repos', times: 1, reset: 'in-body' });
-    expect(await reason(ask('/repos'))).toMatch(/ECONNRESET|UND_ERR_SOCKET/);
+    expect(await reason(ask('/repos'))).toBe('ECONNRESET');
     simulator.fault({ match: 'repos', times: 1, truncate: 10 });
     expect(await reason(ask('/repos'))).toBe('UND_ERR_SOCKET');
     simulator.fault({ match: 'raw-diff', times: 1, truncate: 10 });

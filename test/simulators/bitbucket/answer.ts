@@ -72,7 +72,7 @@ export async function writeAnswer(response: ServerResponse, answer: Answer, spoi
     // What was written has to leave first, or the client sees a refused connection instead of a cut one.
     response.flushHeaders();
     await delay(10);
-    if (spoiling.resetInBody) response.end();
+    if (spoiling.resetInBody) response.socket?.resetAndDestroy();
     else response.socket?.destroySoon();
   }
 }

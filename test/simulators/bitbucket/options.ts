@@ -54,17 +54,21 @@ export interface SimulatorOptions {
   readonly repositories: readonly RepositoryOptions[];
   /** E.g. `/bitbucket`. */
   readonly contextPath?: string;
+  /** By default `satellite` with the password `simulator`; nobody is let in without. */
   readonly credentials?: readonly Credential[];
   readonly version?: string;
   /** What `order=NEWEST` sorts by: Atlassian never said, so a crawler has to live with both. */
   readonly pullRequestOrder?: 'created' | 'updated';
+  /** One merged pull request per merge on the first-parent line of the default branch; on by default. */
   readonly derivePullRequests?: boolean;
   readonly rateLimit?: RateLimit;
   readonly latencyMs?: number;
+  /** False: `…/diff?until=` is no route, as on old servers. */
   readonly rawDiff?: boolean;
   /** How a route that does not exist is answered; by default as the `Accept` header has it. */
   readonly unknownRoute?: 'negotiated' | 'xml';
   readonly caps?: Partial<Caps>;
+  /** Pages come short or empty before the end, and their starts cannot be computed. */
   readonly filteredPages?: boolean;
   /** Accounts: a commit whose e-mail address is one of theirs shows the account instead of the bare name. */
   readonly users?: readonly KnownUser[];

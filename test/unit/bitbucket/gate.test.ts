@@ -4,7 +4,7 @@ import { Gate, type GateOptions, Gates } from '../../../src/bitbucket/gate.ts';
 
 // p-queue measures its window with Date and timers: faked, a minute of requests takes a moment.
 beforeEach(() => {
-  jest.useFakeTimers({ now: Date.UTC(2026, 0, 1) });
+  jest.useFakeTimers({ now: Date.UTC(2026, 0, 1), doNotFake: ['queueMicrotask', 'nextTick', 'setImmediate'] });
 });
 afterEach(() => {
   jest.useRealTimers();
@@ -195,6 +195,18 @@ describe('a pause', () => {
 });
 
 describe('the gates', () => {
+  test('once closed, nothing of a long pause is left that would keep the process from ending', async () => {
+    const gates = new Gates();
+    const gate = gates.for('https://bitbucket.example.org', { maxInFlight: 1 });
+    const abort = new AbortController();
+    gate.pause(600_000, Date.now());
+    const waiting = gate.run(async () => undefined, abort.signal);
+    abort.abort(new Error('stopping'));
+    await expect(waiting).rejects.toThrow('stopping');
+    gates.close();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
   test('there is one for a server, whatever the context path, and one for each of two servers', () => {
     const gates = new Gates();
     const gate = gates.for('https://bitbucket.example.org/one', { maxInFlight: 1 });

@@ -210,6 +210,15 @@ describe('files without lines', () => {
       { sourcePath: 'f', destinationPath: 'f', linesAdded: 1, linesRemoved: 2 },
     ]);
   });
+
+  test('a deleted file whose name another one takes over remains a file of its own', async () => {
+    const removed = ['deleted file mode 100644', 'index 1..0', '--- a/f', '+++ /dev/null', '@@ -1 +0,0 @@', '-a'];
+    const renamed = ['similarity index 100%', 'rename from g', 'rename to f'];
+    expect(await filesOf(diffOf('a/f b/f', ...removed) + diffOf('a/g b/f', ...renamed))).toMatchObject([
+      { sourcePath: 'f', destinationPath: null, linesRemoved: 1 },
+      { sourcePath: 'g', destinationPath: 'f', linesRemoved: 0 },
+    ]);
+  });
 });
 
 describe('names', () => {
@@ -227,6 +236,8 @@ describe('names', () => {
     ['src://日本語 dst://日本語', '日本語'],
     ['"src://latin1 \\351" "dst://latin1 \\351"', 'latin1 \ufffd'],
     ['same/name same/name', 'same/name'],
+    ['a/x a/x', 'a/x'],
+    ['b/x b/x', 'b/x'],
   ])('diff --git %s', async (names, path) => {
     expect(await filesOf(diffOf(names, ...mode))).toMatchObject([{ sourcePath: path, destinationPath: path }]);
   });
@@ -242,6 +253,13 @@ describe('names', () => {
     const lines = ['similarity index 100%', 'rename from "tab\\t"', 'rename to plain "quotes" inside'];
     expect(await filesOf(diffOf('"src://tab\\t" dst://plain', ...lines))).toMatchObject([
       { sourcePath: 'tab\t', destinationPath: 'plain "quotes" inside' },
+    ]);
+  });
+
+  test('the names of a rename are taken from its own lines, even where the first line could be read as one name twice', async () => {
+    const lines = ['similarity index 100%', 'rename from u', 'rename to v b/u b/v'];
+    expect(await filesOf(diffOf('a/u b/v b/u b/v', ...lines))).toMatchObject([
+      { sourcePath: 'u', destinationPath: 'v b/u b/v' },
     ]);
   });
 
@@ -292,6 +310,8 @@ describe('a text that was cut', () => {
       diffOf('a/f b/g', 'similarity index 90%', 'rename from f', 'rename to g'),
     ],
     ['a new mode and blobs, without the hunks', diffOf('a/f b/f', 'old mode 100644', 'new mode 100755', 'index 1..2')],
+    ['a mode and half of a rename', diffOf('a/f b/g', 'old mode 1', 'new mode 2', 'similarity index 100%')],
+    ['a mode and the old name', diffOf('a/f b/f', 'old mode 1', 'new mode 2', '--- a/f')],
     ['the blobs, without the hunks', diffOf('a/f b/f', 'index 1..2 100644')],
     ['a new file with content, without the hunks', diffOf('a/f b/f', 'new file mode 100644', 'index 0000000..1234567')],
     ['the old name', diffOf('a/f b/f', 'index 1..2 100644', '--- a/f')],
@@ -321,6 +341,9 @@ describe('a text that is no diff', () => {
       'a combined diff',
       diffOf('a/f b/f', 'old mode 100644', 'new mode 100755', 'diff --cc g', 'index 1,2..3', '@@@ -1 -1 +1 @@@'),
     ],
+    ['a combined diff of a binary', diffOf('a/f b/f', 'index 1..2', 'Binary files', 'diff --cc g', 'Binary files')],
+    ['a combined diff alone', 'diff --combined g\nindex 1,2..3\n'],
+    ['a first line that is not two names', diffOf('a/f-b/f', 'old mode 1', 'new mode 2')],
     ['a file without a name', diffOf('a/f b/g', '--- a/f', '@@ -1 +1 @@', '-a', '+b')],
     ['a header line without an end', diffOf('a/f b/f', CANARY.repeat(100_000))],
   ])('%s is refused, and the error does not quote it', async (_what, text) => {
