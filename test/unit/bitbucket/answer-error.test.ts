@@ -25,14 +25,32 @@ describe('what an answer means', () => {
   test.each<[string, number, string, ErrorKind, string]>([
     ['a parameter that is refused', 400, said('com.x.ArgumentValidationException'), 'bug', 'REQUEST_REFUSED'],
     ['a parameter that is refused without a name', 400, said(null), 'bug', 'REQUEST_REFUSED'],
-    ['a wrong password', 401, said('com.x.auth.IncorrectPasswordAuthenticationException'), 'auth', 'CREDENTIALS_REFUSED'],
+    [
+      'a wrong password',
+      401,
+      said('com.x.auth.IncorrectPasswordAuthenticationException'),
+      'auth',
+      'CREDENTIALS_REFUSED',
+    ],
     ['anonymous', 401, said('com.y.AuthenticationRequiredException'), 'auth', 'CREDENTIALS_REFUSED'],
     ['no licence', 401, said('com.x.auth.NoAccessAuthenticationException'), 'auth', 'CREDENTIALS_REFUSED'],
     ['a 401 of a proxy', 401, html, 'auth', 'CREDENTIALS_REFUSED'],
     ['a 401 without a body', 401, '', 'auth', 'CREDENTIALS_REFUSED'],
     ['a 401 that says "not permitted here"', 401, said('com.x.AuthorisationException'), 'permission', 'FORBIDDEN'],
-    ['the same of a Stash-era server', 401, said('com.stash.exception.AuthorisationException'), 'permission', 'FORBIDDEN'],
-    ['an exception that only ends like it', 401, said('com.x.NonAuthorisationException'), 'auth', 'CREDENTIALS_REFUSED'],
+    [
+      'the same of a Stash-era server',
+      401,
+      said('com.stash.exception.AuthorisationException'),
+      'permission',
+      'FORBIDDEN',
+    ],
+    [
+      'an exception that only ends like it',
+      401,
+      said('com.x.NonAuthorisationException'),
+      'auth',
+      'CREDENTIALS_REFUSED',
+    ],
     ['a CAPTCHA', 403, said('com.x.auth.CaptchaRequiredAuthenticationException'), 'auth', 'CAPTCHA'],
     ['a token without the scope', 403, said('com.x.AuthorisationException'), 'permission', 'FORBIDDEN'],
     ['a 403 of a proxy', 403, html, 'permission', 'FORBIDDEN'],
@@ -127,7 +145,8 @@ function kindByTheTable({ status, exception = '' }: RegistryEntry): ErrorKind {
 
 function bodyOf({ status, exception, exampleMessage, emptyBody }: RegistryEntry): string {
   if (emptyBody) return '';
-  if (exception === undefined && exampleMessage === undefined) return unknownRouteJson.replaceAll('404', String(status));
+  if (exception === undefined && exampleMessage === undefined)
+    return unknownRouteJson.replaceAll('404', String(status));
   return JSON.stringify({ errors: [{ context: null, message: exampleMessage, exceptionName: exception ?? null }] });
 }
 

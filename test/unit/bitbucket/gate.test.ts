@@ -51,7 +51,10 @@ function mostStartsWithin(ms: number, starts: readonly number[]): number {
 
 describe('the rate', () => {
   test('no second of any position sees more starts than allowed, and none is lost', async () => {
-    const arrivals = fc.array(fc.record({ afterMs: fc.nat(400), takesMs: fc.nat(300) }), { minLength: 1, maxLength: 40 });
+    const arrivals = fc.array(fc.record({ afterMs: fc.nat(400), takesMs: fc.nat(300) }), {
+      minLength: 1,
+      maxLength: 40,
+    });
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 6 }), arrivals, async (requestsPerSecond, requests) => {
         const { starts } = await record({ maxInFlight: 100, requestsPerSecond }, requests);
@@ -73,18 +76,27 @@ describe('the rate', () => {
   });
 
   test('the rate is used: ten requests at five a second are in after a second', async () => {
-    const { starts } = await record({ maxInFlight: 100, requestsPerSecond: 5 }, Array(10).fill({ afterMs: 0, takesMs: 1 }));
+    const { starts } = await record(
+      { maxInFlight: 100, requestsPerSecond: 5 },
+      Array(10).fill({ afterMs: 0, takesMs: 1 }),
+    );
     expect((starts.at(-1) ?? 0) - (starts[0] ?? 0)).toBeLessThanOrEqual(1_100);
   });
 
   test('below one a second the window widens', async () => {
-    const { starts } = await record({ maxInFlight: 100, requestsPerSecond: 0.25 }, Array(3).fill({ afterMs: 0, takesMs: 1 }));
+    const { starts } = await record(
+      { maxInFlight: 100, requestsPerSecond: 0.25 },
+      Array(3).fill({ afterMs: 0, takesMs: 1 }),
+    );
     expect(mostStartsWithin(4_000, starts)).toBe(1);
     expect((starts[2] ?? 0) - (starts[0] ?? 0)).toBeLessThanOrEqual(8_100);
   });
 
   test('a rate between two whole numbers is not rounded up', async () => {
-    const { starts } = await record({ maxInFlight: 100, requestsPerSecond: 1.5 }, Array(31).fill({ afterMs: 0, takesMs: 1 }));
+    const { starts } = await record(
+      { maxInFlight: 100, requestsPerSecond: 1.5 },
+      Array(31).fill({ afterMs: 0, takesMs: 1 }),
+    );
     expect((starts.at(-1) ?? 0) - (starts[0] ?? 0)).toBeGreaterThanOrEqual(20_000);
   });
 

@@ -36,9 +36,9 @@ describe('the delay before the next attempt', () => {
   );
 
   test('a policy that says so repeats a plain 500 as well', () => {
-    expect(
-      retryDelayMs(failure('retryable', { statusCode: 500 }), 1, { ...policy, retries500: true }, always),
-    ).toBe(500);
+    expect(retryDelayMs(failure('retryable', { statusCode: 500 }), 1, { ...policy, retries500: true }, always)).toBe(
+      500,
+    );
   });
 
   test('the back-off is never longer than its cap, however often it failed', () => {
@@ -136,9 +136,12 @@ describe('Retry-After', () => {
     ['seconds that no timer can hold', '31536000000'],
     ['more seconds than a number can hold', '9'.repeat(400)],
     ['a date years ahead', 'Tue, 01 Jan 2126 00:00:00 GMT'],
-  ])('%s is a day: a timer that overflows fires at once, and the server would be asked without end', (_name, header) => {
-    expect(parseRetryAfterMs(header, nowMs)).toBe(dayMs);
-  });
+  ])(
+    '%s is a day: a timer that overflows fires at once, and the server would be asked without end',
+    (_name, header) => {
+      expect(parseRetryAfterMs(header, nowMs)).toBe(dayMs);
+    },
+  );
 
   test('whatever a server writes there, it is a time that a timer can wait for', () => {
     fc.assert(
