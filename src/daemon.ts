@@ -4,6 +4,7 @@ import { Gates } from './bitbucket/gate.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config/config.ts';
 import { toSatelliteError } from './errors.ts';
+import { type Env, seiProxy } from './http/proxy-server.ts';
 import { ControlLoop } from './jobs/control-loop.ts';
 import { progressLine, summarise } from './jobs/job-progress.ts';
 import { JobRunner } from './jobs/job-runner.ts';
@@ -17,6 +18,8 @@ export interface DaemonOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly version: string;
+  /** For the proxy variables; undefined: none of them is set. */
+  readonly env?: Env;
 }
 
 /** How often a running scan says in the log how far it is. */
@@ -44,16 +47,17 @@ export class Daemon {
   #lastProgressLogMs: number;
 
   constructor(options: DaemonOptions) {
-    const { config, clock, logger, version } = options;
+    const { config, clock, logger, version, env = {} } = options;
     this.#options = options;
     this.#lastProgressLogMs = clock.now();
     this.#store = new Store(join(config.satellite.dataDir, 'satellite.db'));
     const { signal } = this.#abort;
-    const sei = new SeiClient(config.satellite, { clock, signal });
+    const sei = new SeiClient(config.satellite, { clock, signal, proxy: seiProxy(config.satellite, env) });
     this.#runner = new JobRunner(
       config,
       {
         satellite: config.satellite,
+        env,
         store: this.#store,
         gates: this.#gates,
         clock,

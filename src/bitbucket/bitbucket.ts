@@ -14,6 +14,14 @@ import type {
   BitbucketTag,
 } from './types.ts';
 
+/** A raw diff is not capped, so it may also be too much to arrive in time; the JSON form is cut short by the server. */
+const jsonMayDo = new Set([
+  'BITBUCKET_ROUTE_UNKNOWN',
+  'BITBUCKET_DIFF_UNREADABLE',
+  'BITBUCKET_DIFF_INCOMPLETE',
+  'BITBUCKET_TIMEOUT',
+]);
+
 /** Where a repository is found now; its identity is its numeric id. */
 export interface RepositoryPath {
   readonly projectKey: string;
@@ -97,8 +105,9 @@ export class Bitbucket {
       try {
         return await this.#rawDiff(repository, commit);
       } catch (error) {
-        if (!(error instanceof SatelliteError) || error.kind !== 'unsupported') throw error;
-        this.#rawDiffKnown = false;
+        if (!(error instanceof SatelliteError) || !jsonMayDo.has(error.code)) throw error;
+        // Everything but an unknown route is a matter of this commit alone.
+        if (error.code === 'BITBUCKET_ROUTE_UNKNOWN') this.#rawDiffKnown = false;
       }
     }
     const diff = await this.client.getJson<BitbucketJsonDiff>(

@@ -4,8 +4,10 @@ import type { IntegrationConfig } from '../config/config.ts';
 import { SatelliteError } from '../errors.ts';
 import { createHttp } from '../http/http.ts';
 import { networkError } from '../http/network-error.ts';
+import { proxyAnswerError } from '../http/proxy-error.ts';
+import type { ProxyServer } from '../http/proxy-server.ts';
 import { type RetryPolicy, withRetry } from '../http/retry.ts';
-import { answerError } from './answer-error.ts';
+import { type Answer, answerError } from './answer-error.ts';
 import type { Gate } from './gate.ts';
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -36,10 +38,15 @@ export class BitbucketClient {
   readonly #gate: Gate;
   readonly #clock: Clock;
   readonly #signal: AbortSignal | undefined;
+  readonly #proxy: ProxyServer | undefined;
   /** The answer that refused the credentials: from then on nothing is asked, so that the account is not locked. */
   #refusal: SatelliteError | undefined;
 
-  constructor(integration: IntegrationConfig, options: { gate: Gate; clock: Clock; signal?: AbortSignal }) {
+  /** @param options.proxy undefined: none (`bitbucketProxy` decides) */
+  constructor(
+    integration: IntegrationConfig,
+    options: { gate: Gate; clock: Clock; signal?: AbortSignal; proxy?: ProxyServer | undefined },
+  ) {
     const { credentials } = integration;
     this.#http = createHttp({
       baseUrl: `${integration.url}/${restRoot}`.replace(/\/$/, ''),
@@ -52,7 +59,10 @@ export class BitbucketClient {
       },
       timeoutMs: jsonTimeoutMs,
       tls: integration.tls,
+      proxy: options.proxy,
+      signal: options.signal,
     });
+    this.#proxy = options.proxy;
     this.#gate = options.gate;
     this.#clock = options.clock;
     this.#signal = options.signal;
@@ -73,7 +83,7 @@ export class BitbucketClient {
         ...this.#abortable(),
       });
       if (statusCode === 204) return { body: undefined as T, userName: undefined };
-      if (statusCode !== 200) throw answerError({ statusCode, headers, body, url }, this.#clock.now());
+      if (statusCode !== 200) throw this.#answerError({ statusCode, headers, body, url });
       const userName = headers['x-ausername'];
       return { body: parseJson<T>(body, url), userName: typeof userName === 'string' ? userName : undefined };
     });
@@ -105,11 +115,15 @@ export class BitbucketClient {
         });
         const { statusCode, headers, url } = response;
         if (statusCode === 200) return await consume(stream, String(headers['content-type'] ?? ''));
-        throw answerError({ statusCode, headers, body: await readStart(stream), url }, this.#clock.now());
+        throw this.#answerError({ statusCode, headers, body: await readStart(stream), url });
       } finally {
         stream.destroy();
       }
     });
+  }
+
+  #answerError(answer: Answer): SatelliteError {
+    return proxyAnswerError(answer, this.#proxy) ?? answerError(answer, this.#clock.now());
   }
 
   #abortable() {
@@ -125,7 +139,7 @@ export class BitbucketClient {
           try {
             return await attempt();
           } catch (thrown) {
-            const error = networkError(thrown, 'BITBUCKET', this.#urlOf(path));
+            const error = networkError(thrown, 'BITBUCKET', this.#urlOf(path), this.#proxy);
             if (error instanceof SatelliteError && error.kind === 'auth') this.#refusal = error;
             throw error;
           }

@@ -1,4 +1,4 @@
-import { appendFileChange, type CommitFiles, type FileChange } from './file-change.ts';
+import { type CommitFiles, FileChangeList } from './file-change.ts';
 import type { BitbucketFileDiff, BitbucketJsonDiff, BitbucketPath } from './types.ts';
 
 /**
@@ -6,11 +6,11 @@ import type { BitbucketFileDiff, BitbucketJsonDiff, BitbucketPath } from './type
  * flag, at whatever level, makes the whole answer truncated.
  */
 export function countJsonDiff(diff: BitbucketJsonDiff): CommitFiles {
-  const files: FileChange[] = [];
+  const files = new FileChangeList();
   let truncated = diff.truncated === true;
   for (const file of diff.diffs ?? []) {
     const count = countFile(file);
-    appendFileChange(files, {
+    files.add({
       sourcePath: pathText(file.source),
       destinationPath: pathText(file.destination),
       linesAdded: count.added,
@@ -18,7 +18,7 @@ export function countJsonDiff(diff: BitbucketJsonDiff): CommitFiles {
     });
     truncated ||= count.truncated;
   }
-  return { files, truncated };
+  return files.end(truncated);
 }
 
 function countFile(file: BitbucketFileDiff): { added: number; removed: number; truncated: boolean } {

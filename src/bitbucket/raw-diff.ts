@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { SatelliteError } from '../errors.ts';
-import { appendFileChange, type CommitFiles, type FileChange } from './file-change.ts';
+import { type CommitFiles, FileChangeList } from './file-change.ts';
 import { type DiffHeader, headerPaths, readHeaderLine } from './raw-diff-header.ts';
 
 /**
@@ -23,7 +23,7 @@ import { type DiffHeader, headerPaths, readHeaderLine } from './raw-diff-header.
 export async function countRawDiff(chunks: AsyncIterable<Uint8Array>): Promise<CommitFiles> {
   const counter = new DiffCounter();
   for await (const chunk of chunks) counter.take(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
-  return { files: counter.finish(), truncated: false };
+  return counter.finish();
 }
 
 /** Two quoted names of the longest path a file system allows fit well into it. */
@@ -42,7 +42,7 @@ const MERGE_START = Buffer.from('diff --c');
 const HUNK_START = Buffer.from('@@');
 
 class DiffCounter {
-  readonly #files: FileChange[] = [];
+  readonly #files = new FileChangeList();
   #header: DiffHeader | undefined;
   #inHeader = false;
   #linesAdded = 0;
@@ -65,7 +65,7 @@ class DiffCounter {
     }
   }
 
-  finish(): readonly FileChange[] {
+  finish(): CommitFiles {
     const endsInHunk = this.#skipsLine || this.#oldLinesLeft > 0 || this.#newLinesLeft > 0;
     const endsInLine = this.#linePartsBytes > 0;
     const endsInHeader = this.#inHeader && !this.#header?.isComplete;
@@ -78,7 +78,7 @@ class DiffCounter {
       });
     }
     this.#closeFile();
-    return this.#files;
+    return this.#files.end(false);
   }
 
   #skipLine(chunk: Buffer, from: number): number {
@@ -167,7 +167,7 @@ class DiffCounter {
     if (!this.#header) return;
     const paths = headerPaths(this.#header);
     if (!paths) throw unreadable('a file has no name');
-    appendFileChange(this.#files, { ...paths, linesAdded: this.#linesAdded, linesRemoved: this.#linesRemoved });
+    this.#files.add({ ...paths, linesAdded: this.#linesAdded, linesRemoved: this.#linesRemoved });
     this.#header = undefined;
     this.#linesAdded = 0;
     this.#linesRemoved = 0;

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
 import { Daemon } from '../daemon.ts';
+import { checkNetworkConfig, networkWarnings } from '../http/network-warnings.ts';
 import { createLogger } from '../ops/logger.ts';
 import { showProgress } from '../ops/progress-display.ts';
 import { satelliteVersion } from '../version.ts';
@@ -22,9 +23,12 @@ async function run(options: ConfigOption & { once?: boolean }): Promise<number> 
   const { config, warnings } = await load(options);
   const logger = createLogger(config.satellite.log);
   for (const warning of warnings) logger.warn('Configuration', { code: 'CONFIG_WARNING', warning });
-  const version = satelliteVersion(process.env);
+  const { env } = process;
+  for (const warning of networkWarnings(config, env)) logger.warn('Network', { code: 'NETWORK_WARNING', warning });
+  checkNetworkConfig(config, env);
+  const version = satelliteVersion(env);
   logger.info('Satellite starts', { version, config: config.path, dataDir: config.satellite.dataDir });
-  const daemon = new Daemon({ config, clock: systemClock, logger, version });
+  const daemon = new Daemon({ config, clock: systemClock, logger, version, env });
   const hideProgress = process.stderr.isTTY ? showProgress(process.stderr, () => daemon.progress()) : () => undefined;
   const stopped = stopSignal();
   try {

@@ -6,6 +6,8 @@ import { Gates } from '../bitbucket/gate.ts';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { SatelliteError } from '../errors.ts';
+import { checkNetworkConfig, networkWarnings } from '../http/network-warnings.ts';
+import { seiProxy } from '../http/proxy-server.ts';
 import { ControlLoop } from '../jobs/control-loop.ts';
 import { progressLine } from '../jobs/job-progress.ts';
 import { JobRunner } from '../jobs/job-runner.ts';
@@ -46,6 +48,9 @@ async function scan(options: ScanOptions): Promise<number> {
   for (const warning of warnings) logger.warn('Configuration', { code: 'CONFIG_WARNING', warning });
   const integration = integrationOf(config, options.integration);
   const { satellite } = config;
+  const { env } = process;
+  for (const warning of networkWarnings(config, env)) logger.warn('Network', { code: 'NETWORK_WARNING', warning });
+  checkNetworkConfig({ ...config, integrations: [integration] }, env);
   const stop = new AbortController();
   const stopped = stopSignal().then(() => stop.abort());
   const clock = systemClock;
@@ -53,9 +58,9 @@ async function scan(options: ScanOptions): Promise<number> {
   const store = new Store(options.out === undefined ? join(satellite.dataDir, 'satellite.db') : ':memory:');
   const gates = new Gates();
   try {
-    const sei = new SeiClient(satellite, { clock, signal: stop.signal });
+    const sei = new SeiClient(satellite, { clock, signal: stop.signal, proxy: seiProxy(satellite, env) });
     const push = options.out === undefined ? (page: PagePush) => sei.push(page) : intoFolder(resolve(options.out));
-    const surroundings = { satellite, store, gates, clock, logger, push, signal: stop.signal };
+    const surroundings = { satellite, env, store, gates, clock, logger, push, signal: stop.signal };
     const runner = new JobRunner(config, surroundings, () => undefined);
     const job = ownJob(store, integration, {
       tenantId: satellite.tenant,

@@ -12,8 +12,6 @@ export interface BitbucketUrl {
   readonly hasLogin: boolean;
 }
 
-const EXPECTED = 'the address of your Bitbucket, for example https://bitbucket.example.com';
-
 /** Pages of Bitbucket's own that an address may have been copied from; the context path ends before them. */
 const PAGES = new Set([
   'dashboard',
@@ -32,7 +30,7 @@ const PAGES = new Set([
 
 /** What people paste as the address of their server: base, REST root, project and repository pages, clone addresses. */
 export function parseBitbucketUrl(text: string): BitbucketUrl | AddressFault {
-  const url = parseHttpUrl(text, EXPECTED);
+  const url = parseHttpUrl(text);
   if ('problem' in url) return url;
   if (/(?:^|\.)bitbucket\.org$/.test(url.hostname)) {
     return {
@@ -42,7 +40,7 @@ export function parseBitbucketUrl(text: string): BitbucketUrl | AddressFault {
   }
   const found = placeIn(url.segments);
   if (found.end === url.segments.length && url.segments.at(-1)?.endsWith('.git')) {
-    return { problem: 'the address of a git repository', expected: EXPECTED, suggestion: url.origin };
+    return { problem: 'the address of a git repository', suggestion: url.origin };
   }
   return resultOf(url, found);
 }

@@ -44,9 +44,9 @@ function either(raw: RawCredential, hasKeys = false): CredentialsResult {
   const password = raw.api_key ?? raw.password;
   if (hasKeys && (password ?? raw.token) === undefined) {
     return {
-      missing: ['api_key'],
-      message: 'the list keys goes with authentication: multiple_api_keys',
-      expected: 'that line, or api_key',
+      missing: ['authentication'],
+      message: 'the list keys counts only with multiple_api_keys',
+      expected: 'authentication: multiple_api_keys, or api_key',
     };
   }
   return raw.username === undefined || password === undefined ? bearer(raw) : basic(raw);

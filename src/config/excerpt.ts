@@ -5,6 +5,9 @@ import type { Visibility } from './visible.ts';
 
 const MAX_WIDTH = 100;
 
+/** What YAML itself is made of. */
+const STRUCTURE = /[\s:=,[\]{}?"'|<>]/;
+
 /** The line that a span begins on, with secrets masked and a caret below what is meant. */
 export function excerptOf(text: string, lines: Lines, visibility: Visibility, span: Span): string {
   const { line } = lines.placeOf(span.start);
@@ -13,31 +16,50 @@ export function excerptOf(text: string, lines: Lines, visibility: Visibility, sp
   const from = columns[span.start - lineSpan.start] ?? shown.length;
   const to = columns[Math.min(span.end, lineSpan.end) - lineSpan.start] ?? shown.length;
   const cut = from > MAX_WIDTH - 20 ? from - 20 : 0;
-  const content = `${cut > 0 ? '…' : ''}${shown.slice(cut + (cut > 0 ? 1 : 0), cut + MAX_WIDTH)}`;
+  const rest = cut + MAX_WIDTH < shown.length ? '…' : '';
+  const content = `${cut > 0 ? '…' : ''}${shown.slice(cut + (cut > 0 ? 1 : 0), cut + MAX_WIDTH)}${rest}`;
   const caret = '^'.repeat(Math.max(1, Math.min(to, cut + MAX_WIDTH) - from));
   const gutter = String(line);
   return `  ${gutter} | ${content.trimEnd()}\n  ${' '.repeat(gutter.length)} | ${' '.repeat(from - cut)}${caret}`;
 }
 
-/** `columns[i]` is where the i-th character of the line went. */
+/** `columns[i]` is where the i-th character of the line went; all of a masked piece go to where its mask begins. */
 function maskLine(text: string, line: Span, visibility: Visibility): { shown: string; columns: readonly number[] } {
   const state = new Uint8Array(line.end - line.start);
   paint(state, line, visibility.open, OPEN);
   paint(state, line, visibility.hidden, HIDDEN);
-  let shown = '';
   const columns: number[] = [];
-  for (let index = 0; index < state.length; index++) {
-    columns.push(shown.length);
-    const character = text[line.start + index] ?? '';
-    const before = index === 0 ? ' ' : (text[line.start + index - 1] ?? '');
-    if (state[index] === OPEN) shown += printable(character);
-    else if (state[index] === HIDDEN) shown += state[index - 1] === HIDDEN ? '' : MASK;
-    else if (character === '#' && /\s/.test(before)) break;
-    else if (/[\s\-:=,[\]{}?"'|>&*!@`%]/.test(character)) shown += printable(character);
-    else if (!isMaskedWord(text, state, line.start, index - 1)) shown += MASK;
+  let shown = '';
+  for (let index = 0; index < state.length; ) {
+    const piece = pieceAt(text.slice(line.start, line.end), state, index);
+    if (piece.comment) break;
+    for (let at = 0; at < piece.length; at++) columns.push(shown.length + (piece.masked ? 0 : at));
+    shown += piece.masked ? MASK : printable(text.slice(line.start + index, line.start + index + piece.length));
+    index += piece.length;
   }
   while (columns.length <= state.length) columns.push(shown.length);
   return { shown, columns };
+}
+
+interface Piece {
+  readonly length: number;
+  readonly masked: boolean;
+  readonly comment?: boolean;
+}
+
+function pieceAt(line: string, state: Uint8Array, index: number): Piece {
+  const kind = state[index];
+  let end = index + 1;
+  if (kind === OPEN) return { length: 1, masked: false };
+  if (kind === HIDDEN) {
+    while (state[end] === HIDDEN) end++;
+    return { length: end - index, masked: true };
+  }
+  const first = line[index] ?? '';
+  if (first === '#' && /^$|\s/.test(line[index - 1] ?? '')) return { length: 1, masked: true, comment: true };
+  if (STRUCTURE.test(first)) return { length: 1, masked: false };
+  while (state[end] === 0 && !STRUCTURE.test(line[end] ?? '')) end++;
+  return { length: end - index, masked: !/^-+$/.test(line.slice(index, end)) };
 }
 
 const OPEN = 1;
@@ -51,14 +73,7 @@ function paint(state: Uint8Array, line: Span, spans: readonly Span[], value: num
   }
 }
 
-/** Whether the character before is the part of a word that has its mask already. */
-function isMaskedWord(text: string, state: Uint8Array, lineStart: number, index: number): boolean {
-  if (index < 0 || state[index] !== 0) return false;
-  return !/[\s\-:=,[\]{}?"'|>&*!@`%]/.test(text[lineStart + index] ?? '');
-}
-
 /** No control character reaches the terminal; a tab is made visible. */
-function printable(character: string): string {
-  if (character === '\t') return '→';
-  return /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(character) ? '·' : character;
+function printable(text: string): string {
+  return text.replaceAll('\t', '→').replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '·');
 }

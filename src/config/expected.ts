@@ -4,26 +4,35 @@ import { type Schema, typesOf } from './schema.ts';
 export function expectedBy(schema: Schema): string {
   if (schema['x-expected'] !== undefined) return schema['x-expected'];
   if (schema.enum) return `one of ${schema.enum.join(', ')}`;
-  return `${kindOf(schema)}${rangeOf(schema)}${exampleOf(schema)}`;
+  return `${kindOf(schema)}${detailsOf(schema)}${rangeOf(schema)}${exampleOf(schema)}`;
 }
 
-function kindOf(schema: Schema): string {
+export function kindOf(schema: Schema): string {
+  const types = typesOf(schema);
+  if (types.includes('array')) return 'a list';
+  if (types.includes('object')) return 'a section';
+  if (types.includes('boolean')) return 'true or false';
+  if (types.includes('string')) return 'text';
+  return types.includes('integer') ? 'a whole number' : 'a number';
+}
+
+function detailsOf(schema: Schema): string {
   const types = typesOf(schema);
   if (types.includes('array'))
     return types.includes('string')
-      ? 'a list of names, or text with commas'
-      : 'a list: "- " before the first key of each item';
-  if (types.includes('object')) return 'a section: lines of key: value, indented';
-  if (types.includes('boolean')) return 'true or false';
-  if (types.includes('string')) return 'text';
-  if (types.includes('integer')) return 'a whole number';
-  return 'a number';
+      ? ' of names, or text with commas'
+      : ', with "- " before the first key of each item';
+  return types.includes('object') ? ', its lines of key: value indented' : '';
 }
 
 function rangeOf({ minimum, exclusiveMinimum, maximum }: Schema): string {
-  const from =
-    minimum === undefined ? exclusiveMinimum !== undefined && ` above ${exclusiveMinimum}` : ` from ${minimum}`;
-  return `${from || ''}${maximum === undefined ? '' : ` ${minimum === undefined ? 'and at most' : 'to'} ${maximum}`}`;
+  if (minimum !== undefined && maximum !== undefined) return ` from ${minimum} to ${maximum}`;
+  const parts = [
+    ...(exclusiveMinimum === undefined ? [] : [`above ${exclusiveMinimum}`]),
+    ...(minimum === undefined ? [] : [`at least ${minimum}`]),
+    ...(maximum === undefined ? [] : [`at most ${maximum}`]),
+  ];
+  return parts.length === 0 ? '' : ` ${parts.join(' and ')}`;
 }
 
 function exampleOf(schema: Schema): string {

@@ -18,7 +18,6 @@ function onlyFault(parsed: AddressFault | { readonly url: string }): AddressFaul
 }
 
 const CRON_FIELDS = ['minute', 'hour', 'day of the month', 'month', 'day of the week'];
-const CRON_EXPECTED = 'five fields (minute, hour, day of the month, month, day of the week), for example 0 */4 * * *';
 
 function cronFault(value: string): AddressFault | undefined {
   if (validateCron(value)) return undefined;
@@ -26,14 +25,13 @@ function cronFault(value: string): AddressFault | undefined {
   const names = fields.length === 6 ? ['second', ...CRON_FIELDS] : CRON_FIELDS;
   if (fields.length !== names.length) {
     const count = fields.length === 1 ? 'one field' : `${fields.length} fields`;
-    return { problem: `a cron expression with ${count}`, expected: CRON_EXPECTED };
+    return { problem: `a cron expression with ${count}` };
   }
   const wrong = names.filter(
     (_name, index) => !validateCron(fields.map((field, at) => (at === index ? field : '*')).join(' ')),
   );
   return {
     problem: `not a cron expression: ${wrong[0] ? `the ${wrong[0]} is wrong` : 'the fields do not go together'}`,
-    expected: CRON_EXPECTED,
   };
 }
 
@@ -41,16 +39,14 @@ function listenFault(value: string): AddressFault | undefined {
   if (parseListenAddress(value) !== undefined) return undefined;
   return {
     problem: 'not an address to listen on',
-    expected: 'host:port, for example 127.0.0.1:8090, or off',
     ...(/^\d{1,5}$/.test(value) && { suggestion: `127.0.0.1:${value}` }),
   };
 }
 
 function proxyHostFault(value: string): AddressFault | undefined {
   if (/^[\w.-]+$|^\[[0-9a-fA-F:.]+\]$|^[0-9a-fA-F]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$/.test(value)) return undefined;
-  const expected = 'the bare host name, for example proxy.example.com';
   if (/^[a-z0-9]+:\/\//i.test(value))
-    return { problem: 'the host comes without a scheme, the port has a key of its own', expected };
-  if (/:\d+\/?$/.test(value)) return { problem: 'the port has a key of its own', expected };
-  return { problem: 'not a host name', expected };
+    return { problem: 'the host comes without a scheme, the port has a key of its own' };
+  if (/:\d+\/?$/.test(value)) return { problem: 'the port has a key of its own' };
+  return { problem: 'not a host name' };
 }

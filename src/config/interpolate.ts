@@ -24,19 +24,20 @@ export function interpolate(text: string, env: NodeJS.ProcessEnv): Interpolated 
 
 const ESCAPE = 'or $${ for a plain ${';
 const FORMS = `\${NAME}, \${NAME:-default} or \${NAME:?message}, ${ESCAPE}`;
-const NOT_CLOSED = { problem: 'a ${ without its }', expected: FORMS };
+const NOT_CLOSED = { problem: `a \${ without its }`, expected: FORMS };
 
 function lookUp(inside: string, env: NodeJS.ProcessEnv): string | { problem: string; expected: string } {
   const match = /^([A-Za-z_][A-Za-z0-9_]*)(?:(:-|:\?)([\s\S]*))?$/.exec(inside);
   const name = match?.[1];
   if (!match || name === undefined)
-    return { problem: 'this ${…} is not a reference to the environment', expected: FORMS };
+    return { problem: `this \${…} is not a reference to the environment`, expected: FORMS };
   const [, , operator, rest = ''] = match;
-  if (rest.includes('${')) return { problem: 'a ${…} inside another', expected: 'a default without references' };
+  if (rest.includes('${')) return { problem: `a \${…} inside another`, expected: 'a default without references' };
   const value = env[name];
   if (operator === ':-') return value || rest;
   if (operator === ':?' && !value) {
-    return { problem: `${named(name)} is not set${rest.trim() && `: ${rest.trim()}`}`, expected: setting(name) };
+    const state = value === '' ? 'is empty' : 'is not set';
+    return { problem: `${named(name)} ${state}${rest.trim() && `: ${rest.trim()}`}`, expected: setting(name) };
   }
   return value ?? { problem: `${named(name)} is not set`, expected: setting(name) };
 }

@@ -24,8 +24,8 @@ export function readLeaf(node: ScalarNode, schema: Schema, path: Path, env: Node
     value = { ...node, text: filled.text, value: filled.text, ...(filled.filled && { filled: true }) };
   }
   if (typeof value.value === 'string' && isPlaceholder(value.text)) {
-    const expected = `${expectedBy(schema)} in its place`;
-    return { node: value, found: [fault('PLACEHOLDER', path, 'a placeholder was left in', { span: node, expected })] };
+    const found = fault('PLACEHOLDER', path, 'a placeholder was left in', { span: node, expected: expectedBy(schema) });
+    return { node: value, found: [found] };
   }
   const fallback = schema['x-otherwise'];
   if (fallback !== undefined && typeof value.value === 'string') return choiceOrFallback(value, schema, fallback, path);
@@ -37,10 +37,15 @@ function choiceOrFallback(node: ScalarNode, schema: Schema, fallback: string, pa
   const choices = (schema.enum ?? []).map(String);
   if (node.value === '' || choices.some((choice) => squash(choice) === squash(node.text)))
     return { node: coerce(node, schema), found: [] };
-  const near = node.filled ? undefined : nearest(node.text, choices);
-  const message = `unknown, taken for ${fallback}${near === undefined ? '' : `; did you mean ${near}?`}`;
+  const suggestion = node.filled ? undefined : nearest(node.text, choices);
   return {
     node: { ...node, text: fallback, value: fallback },
-    found: [finding('warning', 'UNKNOWN_CHOICE', path, message, { span: node, expected: expectedBy(schema) })],
+    found: [
+      finding('warning', 'UNKNOWN_CHOICE', path, `unknown, taken for ${fallback}`, {
+        span: node,
+        expected: expectedBy(schema),
+        suggestion,
+      }),
+    ],
   };
 }

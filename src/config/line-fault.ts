@@ -12,7 +12,20 @@ export interface LineFault {
 
 /** The usual slips of whoever writes YAML by hand. */
 export function faultsOfLine(line: string): readonly LineFault[] {
-  return [templateFault, valueFault, keyFault].flatMap((look) => look(line) ?? []);
+  return [spaceFault, templateFault, valueFault, keyFault].flatMap((look) => look(line) ?? []);
+}
+
+/** Copied from a web page or a chat: looks like a space and is none. */
+function spaceFault(line: string): LineFault | undefined {
+  const match = /^[ -]*([\u00a0\u2000-\u200b\u202f\u3000]+)/.exec(line);
+  if (!match) return undefined;
+  return at(
+    match[0].length - (match[1]?.length ?? 0),
+    match[1]?.length ?? 0,
+    'not a plain space in the indentation',
+    'spaces',
+    true,
+  );
 }
 
 function templateFault(line: string): LineFault | undefined {

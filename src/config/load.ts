@@ -6,11 +6,12 @@ import { type FindOptions, findConfig } from './find.ts';
 import { displayPath, formatLine, formatProblems, locate } from './message.ts';
 import { normalise } from './normalise.ts';
 import { parse } from './parse.ts';
-import { checkPemFiles } from './pem-files.ts';
+import { checkPemFiles, pemFilesOf } from './pem-files.ts';
 import { ConfigError, type Finding, fault, type Problem } from './problem.ts';
 import type { RawConfig } from './raw.ts';
 import { type ReadConfig, type ReadOptions, readableByOthersWarning, readConfig } from './read.ts';
 import { readSecretFiles } from './secret-files.ts';
+import { explainText } from './syntax.ts';
 import { formatPath, type Path, placeOf, type TreeNode } from './tree.ts';
 import { validate } from './validate.ts';
 import { type Visibility, visibleOf } from './visible.ts';
@@ -43,9 +44,10 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const result = await interpret(path, file, options);
   const found = [...file.found, ...result.found].map((finding) => (options.strict ? strictly(finding) : finding));
   const problems = locate(displayPath(path, options.cwd), file.text, found, result.visibility);
-  const errors = problems.filter(({ severity }) => severity === 'error');
-  if (errors.length > 0 || !result.config) {
-    throw new ConfigError(formatProblems(errors), { code: 'CONFIG_INVALID', problems: errors });
+  if (!result.config || found.some(isError)) {
+    // An unknown key often explains a missing one, so warnings are told along.
+    const told = problems.filter(({ severity }) => severity !== 'note');
+    throw new ConfigError(formatProblems(told), { code: 'CONFIG_INVALID', problems: told });
   }
   return { config: result.config, problems, warnings: problems.map(formatLine), files: [path, ...result.files] };
 }
@@ -61,7 +63,7 @@ async function interpret(path: string, file: ReadConfig, options: LoadOptions): 
   if (file.undecodable) return { found: [], files: [] };
   const parsed = parse(file.text);
   if (parsed.root?.kind !== 'map') {
-    const found = parsed.found.length > 0 ? parsed.found : [notASection(parsed.root)];
+    const found = parsed.found.length > 0 ? parsed.found : [notASection(file.text, parsed.root)];
     return { found, files: [] };
   }
   const visibility = visibleOf(parsed.root, file.text);
@@ -83,14 +85,14 @@ async function interpret(path: string, file: ReadConfig, options: LoadOptions): 
   if (found.some(isError)) return { found, visibility, files: whole.files };
   const dataDir = await dataDirOf(raw.satellite.data_dir, { configPath: path, env: options.env, cwd: options.cwd });
   const config = buildConfig(raw, { path, dataDir, seiUrl: satellite.url, integrations: checked.integrations });
-  return { config, found, visibility, files: whole.files };
+  return { config, found, visibility, files: [...whole.files, ...pemFilesOf(config)] };
 }
 
-function notASection(root: TreeNode | undefined): Finding {
+function notASection(text: string, root: TreeNode | undefined): Finding {
   const expected = 'the sections satellite and integrations';
   if (!root) return fault('EMPTY_FILE', [], 'there is nothing in this file', { expected });
-  const what = root.kind === 'list' ? 'a list' : 'one piece of text';
-  return fault('BAD_VALUE', [], `the file is ${what}`, { expected, span: { start: root.start, end: root.start + 1 } });
+  if (root.kind === 'scalar') return explainText(text);
+  return fault('BAD_VALUE', [], 'the file is a list', { expected, span: { start: root.start, end: root.start + 1 } });
 }
 
 /** Whether nothing wrong was found at or below a path, nor with what it stands in. */

@@ -8,7 +8,7 @@ import { type Visibility, visibleByGuess } from './visible.ts';
 /** More than that nobody reads at once. */
 const MAX_SHOWN = 20;
 
-/** Findings with their places, in the order of the file; one for each key, the first that was found. */
+/** Findings with their places: what stops the start before the rest, both in the order of the file; one for each key. */
 export function locate(
   file: string,
   text: string,
@@ -17,10 +17,12 @@ export function locate(
 ): readonly Problem[] {
   const lines = new Lines(text);
   const visible = visibility ?? visibleByGuess(text, lines);
-  return [...firstOfEach(found)]
-    .sort((one, other) => (one.span?.start ?? -1) - (other.span?.start ?? -1))
+  return firstOfEach(found.toSorted(byWeight))
+    .toSorted((one, other) => byWeight(one, other) || (one.span?.start ?? -1) - (other.span?.start ?? -1))
     .map((finding) => {
-      const { severity, code, message, expected, span } = finding;
+      const { severity, code, expected, span } = finding;
+      const meant = finding.suggestion !== undefined && visible.discretion.repeats(finding.suggestion);
+      const message = meant ? `${finding.message}, did you mean ${finding.suggestion}?` : finding.message;
       const path = formatPath(
         finding.path.map((step) => (typeof step === 'string' ? visible.discretion.word(step) : step)),
       );
@@ -37,11 +39,15 @@ export function locate(
     });
 }
 
+function byWeight(one: Finding, other: Finding): number {
+  return Number(other.severity === 'error') - Number(one.severity === 'error');
+}
+
 /** A value that is wrong in one way is often wrong in a second; whoever mends the first need not hear of the other. */
 function firstOfEach(found: readonly Finding[]): readonly Finding[] {
   const seen = new Set<string>();
   return found.filter((finding) => {
-    const key = `${formatPath(finding.path)} ${finding.path.length === 0 ? finding.span?.start : ''} ${finding.severity === 'error'}`;
+    const key = finding.path.length === 0 ? `${finding.code} ${finding.span?.start}` : formatPath(finding.path);
     if (seen.has(key)) return false;
     seen.add(key);
     return true;
@@ -50,14 +56,18 @@ function firstOfEach(found: readonly Finding[]): readonly Finding[] {
 
 /** `file:line:column path: message` */
 export function formatLine(problem: Problem): string {
-  const place = problem.line === undefined ? '' : `:${problem.line}:${problem.column}`;
-  return `${problem.file}${place}${problem.path && ` ${problem.path}`}: ${problem.message}`;
+  return `${placeOf(problem)}: ${problem.message}`;
+}
+
+function placeOf({ file, line, column, path }: Problem): string {
+  return `${file}${line === undefined ? '' : `:${line}:${column}`}${path && ` ${path}`}`;
 }
 
 /** The line, what it is about, and what would be right. */
 export function formatProblem(problem: Problem): string {
   const expected = problem.expected === undefined ? [] : [`  expected ${problem.expected}`];
-  return [formatLine(problem), ...(problem.excerpt === undefined ? [] : [problem.excerpt]), ...expected].join('\n');
+  const head = `${placeOf(problem)}: ${problem.severity === 'error' ? '' : `${problem.severity}: `}${problem.message}`;
+  return [head, ...(problem.excerpt === undefined ? [] : [problem.excerpt]), ...expected].join('\n');
 }
 
 export function formatProblems(problems: readonly Problem[]): string {

@@ -14,9 +14,10 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return best?.candidate;
 }
 
-/** A word that was cut short or made longer (`debugging`, `repositories`) is near too. */
+/** Letters that changed places count as one; a word that was cut short or made longer (`debugging`, `repositories`) is near too. */
 function cost(wanted: string, candidate: string): number {
   const [short, long] = wanted.length < candidate.length ? [wanted, candidate] : [candidate, wanted];
   if (short.length >= 4 && long.startsWith(short)) return 1;
+  if ([...wanted].sort().join('') === [...candidate].sort().join('')) return 1;
   return distance(wanted, candidate);
 }

@@ -74,12 +74,8 @@ class Walk {
       if (key === undefined) {
         this.#unknown(entry, schema, path);
       } else if (entries.some((other) => other.key === key)) {
-        this.#warn(
-          'REPEATED_KEY',
-          [...path, entry.key],
-          `ignored: ${key} is there already, in another spelling`,
-          entry,
-        );
+        const message = `ignored: ${key} is there already, in another spelling`;
+        this.#warn('REPEATED_KEY', [...path, entry.key], message, entry);
       } else {
         entries.push({ ...entry, key, value: this.node(entry.value, schema.properties?.[key], [...path, key]) });
       }
@@ -123,7 +119,14 @@ class Walk {
       return;
     }
     const guess = guessKey(entry.key, schema);
-    this.#warn('UNKNOWN_KEY', [...path, entry.key], `unknown key${guess === undefined ? '' : `, ${guess}`}`, entry);
+    const details =
+      guess === undefined ? { expected: `one of ${Object.keys(schema.properties ?? {}).join(', ')}` } : {};
+    this.found.push(
+      finding('warning', 'UNKNOWN_KEY', [...path, entry.key], `unknown key${guess === undefined ? '' : `, ${guess}`}`, {
+        span: entry.keySpan,
+        ...details,
+      }),
+    );
   }
 
   #warn(code: string, path: Path, message: string, entry: Entry): void {

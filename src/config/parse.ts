@@ -12,6 +12,9 @@ import { type Finding, fault } from './problem.ts';
 import { explainSyntax } from './syntax.ts';
 import type { Entry, ListNode, MapNode, ScalarNode, Span, TreeNode } from './tree.ts';
 
+/** The tags that say what the text says anyway. */
+const CORE_TAGS = new Set(['', '!', '!!str', '!!int', '!!float', '!!bool', '!!null', '!!map', '!!seq']);
+
 /** Far more than any file needs; a handful of nested aliases ("billion laughs") passes it at once. */
 const MAX_NODES = 20_000;
 const MAX_DEPTH = 32;
@@ -108,22 +111,28 @@ class TreeBuilder {
   }
 
   #content(event: Extract<Event, { tagStart: number }>, at: Span): TreeNode {
+    const tag = event.tagStart < 0 ? '' : this.#text.slice(event.tagStart, event.tagEnd);
+    if (!CORE_TAGS.has(tag)) this.#mark('!', { start: event.tagStart, end: event.tagEnd });
     if (event.type === EVENT_ID.MAPPING) return this.#map(event.start);
     if (event.type === EVENT_ID.SEQUENCE) return this.#list(event.start);
-    const tag = event.tagStart < 0 ? '' : this.#text.slice(event.tagStart, event.tagEnd);
-    return scalar(this.#text, event, tag, at);
+    const node = scalar(this.#text, event, tag, at);
+    const onlyAnchor = event.anchorStart >= 0 && event.valueStart < 0;
+    if (onlyAnchor) this.#mark('&', { start: event.anchorStart - 1, end: event.anchorEnd });
+    return node;
+  }
+
+  /** Hardly ever meant: a password that begins with what YAML takes for a tag or an anchor. */
+  #mark(sign: string, span: Span): void {
+    const expected = 'single quotes around the value';
+    this.#found.push(fault('UNQUOTED', [...this.#path], `a value cannot begin with ${sign}`, { span, expected }));
   }
 
   #alias(name: string, span: { anchorStart: number; anchorEnd: number }): TreeNode {
     const at = { start: span.anchorStart - 1, end: span.anchorEnd };
     const anchored = this.#anchors.get(name);
     if (anchored === undefined) {
-      throw this.#unusable(
-        'UNKNOWN_ALIAS',
-        'this value starts with *, which YAML takes for a reference, and nothing of that name was defined above',
-        at,
-        'quotes around the value, if the * belongs to it',
-      );
+      const message = 'a value that begins with * is a reference, and nothing above has that name';
+      throw this.#unusable('UNKNOWN_ALIAS', message, at, 'single quotes around the value');
     }
     if (anchored === 'open') throw this.#unusable('RECURSIVE_ALIAS', 'this reference contains itself', at);
     this.#grow(anchored.size, at);
@@ -144,7 +153,13 @@ class TreeBuilder {
 
   #list(start: number): ListNode {
     const items: TreeNode[] = [];
-    while (!this.#atPop()) items.push(this.#below(items.length, () => this.#node({ start, end: start + 1 })));
+    let at = start;
+    while (!this.#atPop()) {
+      const item = this.#below(items.length, () => this.#node({ start: at, end: at + 1 }));
+      items.push(item);
+      // An empty item is reported at its dash.
+      at = Math.max(this.#text.indexOf('-', item.end), start);
+    }
     this.#cursor++;
     return { kind: 'list', start, end: items.at(-1)?.end ?? start + 1, items };
   }
@@ -196,10 +211,8 @@ class TreeBuilder {
 
   #add(entries: Entry[], entry: Entry): void {
     const first = entries.find((other) => other.key === entry.key);
-    if (!first) {
-      entries.push(entry);
-      return;
-    }
+    entries.push(entry);
+    if (!first) return;
     const { line } = this.#lines.placeOf(first.keySpan.start);
     const message = `a second time; the first is on line ${line}`;
     this.#found.push(
@@ -223,6 +236,9 @@ class TreeBuilder {
 function scalar(text: string, event: ScalarEvent, tag: string, at: Span): ScalarNode {
   const content = getScalarValue(text, event);
   const span = scalarSpan(text, event, at);
+  if (event.valueStart < 0 && /^["']?\s*:\s+#/.test(text.slice(at.end, at.end + 100))) {
+    return { kind: 'scalar', ...span, text: '', value: null, commented: true };
+  }
   const plain = event.style === SCALAR_STYLE.PLAIN && tag !== '!' && tag !== '!!str';
   return { kind: 'scalar', ...span, text: content, value: plain ? plainValue(content) : content };
 }

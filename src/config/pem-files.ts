@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import type { Config } from './config.ts';
 import { errnoOf } from './errno.ts';
 import { type Finding, fault } from './problem.ts';
 import type { RawConfig, RawTls } from './raw.ts';
@@ -27,6 +28,13 @@ export async function checkPemFiles(
   const files = owners.filter(([at, tls]) => tls && sound(at)).flatMap(([at, tls]) => namedIn(tls ?? {}, at));
   const found = await Promise.all(files.map((file) => checkPemFile(file, resolve(dirname(configPath), file.name))));
   return found.filter((finding) => finding !== undefined);
+}
+
+/** Absolute paths of those that a configuration names. */
+export function pemFilesOf({ satellite, integrations }: Config): readonly string[] {
+  return [satellite, ...integrations]
+    .flatMap(({ tls }) => [tls.caFile, tls.certFile, tls.keyFile])
+    .filter((path) => path !== undefined);
 }
 
 function namedIn(tls: RawTls, at: Path): readonly PemFile[] {

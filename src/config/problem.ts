@@ -13,6 +13,8 @@ export interface Finding {
   readonly message: string;
   /** What would have been right. */
   readonly expected?: string;
+  /** What was probably meant. */
+  readonly suggestion?: string;
   /** Where to point at; without one it is about the file as a whole. */
   readonly span?: Span;
 }
@@ -50,29 +52,26 @@ export class ConfigError extends SatelliteError {
   }
 }
 
-/** An error finding at a place. */
-export function fault(
-  code: string,
-  path: Path,
-  message: string,
-  where: { span?: Span | undefined; expected?: string | undefined } = {},
-): Finding {
-  return finding('error', code, path, message, where);
+interface Details {
+  readonly span?: Span | undefined;
+  readonly expected?: string | undefined;
+  readonly suggestion?: string | undefined;
 }
 
-export function finding(
-  severity: Severity,
-  code: string,
-  path: Path,
-  message: string,
-  { span, expected }: { span?: Span | undefined; expected?: string | undefined } = {},
-): Finding {
+/** What stops the start. */
+export function fault(code: string, path: Path, message: string, details: Details = {}): Finding {
+  return finding('error', code, path, message, details);
+}
+
+export function finding(severity: Severity, code: string, path: Path, message: string, details: Details = {}): Finding {
+  const { span, expected, suggestion } = details;
   return {
     severity,
     code,
     path,
     message,
     ...(expected !== undefined && { expected }),
+    ...(suggestion !== undefined && { suggestion }),
     ...(span && { span: { start: span.start, end: span.end } }),
   };
 }

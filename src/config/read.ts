@@ -28,14 +28,20 @@ export interface ReadConfig {
 export async function readConfig(path: string, options: ReadOptions): Promise<ReadConfig> {
   const { bytes, mode } = await readBytes(path);
   const found: Finding[] = [];
-  if (mode !== undefined && writableByOthers(mode)) {
-    found.push(fault('WRITABLE_BY_OTHERS', [], `others can write this file; run: chmod 600 ${path}`));
+  const writable = mode !== undefined && writableByOthers(mode);
+  if (writable) {
+    found.push(fault('WRITABLE_BY_OTHERS', [], `others than its owner can write this file; run: chmod 600 ${path}`));
   }
   const decoded = decode(bytes);
   if (decoded.found) return { text: decoded.text, undecodable: true, open: false, found: [...found, decoded.found] };
   const encrypted = encryptedFormat(decoded.text) !== undefined;
   const text = encrypted ? await decrypted(path, decoded.text, options) : decoded.text;
-  return { text, undecodable: false, open: !encrypted && mode !== undefined && readableByOthers(mode), found };
+  return {
+    text,
+    undecodable: false,
+    open: !encrypted && !writable && mode !== undefined && readableByOthers(mode),
+    found,
+  };
 }
 
 export function readableByOthersWarning(path: string): Finding {

@@ -16,6 +16,7 @@ function schemaKeys() {
   if (keys) return keys;
   const shown = new Set<string>();
   const known = new Set<string>();
+  const sections = new Set<string>();
   const visit = (schema: Schema) => {
     for (const [key, child] of Object.entries(schema.properties ?? {})) {
       known.add(squash(key));
@@ -24,12 +25,15 @@ function schemaKeys() {
       const types = target ? typesOf(target) : [];
       const ofScalars = types.some((type) => type !== 'object' && type !== 'array') && target?.writeOnly !== true;
       if (ofScalars) shown.add(squash(key));
+      else sections.add(squash(key));
       visit(child);
     }
     for (const child of Object.values(schema.definitions ?? {})) visit(child);
     if (schema.items) visit(schema.items);
   };
   visit(configSchema());
+  // `satellite` is both a section and a flag: text right behind it is nobody's flag.
+  for (const key of sections) shown.delete(key);
   keys = { shown, known };
   return keys;
 }
@@ -45,7 +49,8 @@ export function isOpenKey(key: string): boolean {
 
 /** Whether a value may be shown. Some put the secret itself where its file is asked for: then it is hardly a path. */
 export function isOpenValue(key: string, text: string): boolean {
-  return isOpenKey(key) && !looksSecret(text) && (!isSecretFileKey(key) || /[\\/]/.test(text));
+  if (isSecretFileKey(key)) return /[\\/]/.test(text) && !holdsLogin(text) && !text.split(/[\\/]/).some(hasTokenShape);
+  return isOpenKey(key) && !looksSecret(text);
 }
 
 function isSecretFileKey(key: string): boolean {
@@ -61,7 +66,7 @@ export function isSecretKey(key: string): boolean {
 }
 
 /** An allowed value that is masked all the same. */
-function looksSecret(text: string): boolean {
+export function looksSecret(text: string): boolean {
   return (
     holdsLogin(text) ||
     /pass|pwd|secret|token|api.?key|_key\b|credential|bearer|authorization/i.test(text) ||
@@ -102,10 +107,15 @@ export class Discretion {
     }
   }
 
+  /** Whether a text may be repeated: nothing in it is one of the secrets. */
+  repeats(text: string): boolean {
+    return isKnownKey(text) || !this.#secrets.some((secret) => text.includes(secret));
+  }
+
   /** A key or a name from the file, or a mask where it may be more than that. */
   word(text: string): string {
     if (isKnownKey(text)) return text;
     if (!/^[\w][\w. /-]{0,59}$/.test(text) || hasTokenShape(text)) return MASK;
-    return this.#secrets.some((secret) => text.includes(secret)) ? MASK : text;
+    return this.repeats(text) ? text : MASK;
   }
 }

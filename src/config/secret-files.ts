@@ -88,7 +88,8 @@ async function readSecret(name: string, surroundings: Surroundings): Promise<Sec
           problem: 'this file is too large for a secret',
           expected: 'a file with the secret and nothing else',
         };
-      if (writableByOthers(mode)) return { path, problem: `others can write this file; run: chmod 600 ${path}` };
+      if (writableByOthers(mode))
+        return { path, problem: `others than its owner can write this file; run: chmod 600 ${path}` };
       const text = (await readFile(path, 'utf8')).replace(/^\uFEFF/, '').replace(/[\r\n]+$/, '');
       if (text !== '') return { path, text };
       return { path, problem: 'this file is empty', expected: 'a file with the secret in it' };

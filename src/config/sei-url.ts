@@ -8,13 +8,11 @@ export interface SeiUrl {
   readonly readable: boolean;
 }
 
-const EXPECTED = 'the base URL of SEI for your cluster, for example https://app.harness.io/gratis/sei/api';
-
 export function parseSeiUrl(text: string): SeiUrl | AddressFault {
-  const url = parseHttpUrl(text, EXPECTED);
+  const url = parseHttpUrl(text);
   if ('problem' in url) return url;
   if (/(?:^|\.)harness\.io$/.test(url.hostname) && !url.segments.includes('api')) {
-    return { problem: 'a page of Harness, not its API', expected: EXPECTED };
+    return { problem: 'a page of Harness, not its API' };
   }
   const end = url.segments.indexOf('v1');
   const path = url.segments.slice(0, end < 0 ? undefined : end).map(encodeURIComponent);

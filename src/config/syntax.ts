@@ -1,6 +1,8 @@
 import { faultsOfLine, type LineFault } from './line-fault.ts';
 import { Lines } from './lines.ts';
+import { canonicalKey } from './names.ts';
 import { type Finding, fault } from './problem.ts';
+import { configSchema } from './schema.ts';
 import type { Span } from './tree.ts';
 
 /**
@@ -23,18 +25,29 @@ interface Words {
   readonly span: Span;
 }
 
+/** A file that is one piece of text to YAML: something else altogether, or keys without colons. */
+export function explainText(text: string): Finding {
+  const lines = new Lines(text);
+  const first = contentLines(lines, 1, lines.count)[0] ?? 1;
+  const words = wholeFile(text) ?? {
+    message: /^\s*(?:export\s+)?[\w.-]+\s*=/m.test(text)
+      ? 'lines of key=value, not YAML'
+      : 'the file is one piece of text',
+    expected: 'the sections satellite and integrations',
+    span: lines.spanOf(first),
+  };
+  return fault('SYNTAX', [], words.message, { span: words.span, expected: words.expected });
+}
+
 function wholeFile(text: string): Words | undefined {
-  const conflict = /^(?:<{7}|={7}|>{7})(?:\s|$)/m.exec(text);
-  if (conflict)
-    return { message: 'a mark left over from a merge', expected: 'one version of these lines', span: spanOf(conflict) };
-  if (/^\s*<(?:!doctype|html|\?xml)/i.test(text)) {
-    return {
-      message: 'a web page or XML, not YAML',
-      expected: 'the satellite.yml that Harness generates',
-      span: { start: 0, end: 1 },
-    };
+  const conflict = /^(?:<{7}|={7}|>{7})(?=\s|$)/m.exec(text);
+  if (conflict) {
+    const span = { start: conflict.index, end: conflict.index + 7 };
+    return { message: 'a mark left over from a merge', expected: 'one version of these lines', span };
   }
-  return undefined;
+  if (!/^\s*<(?:!doctype|html|\?xml)/i.test(text)) return undefined;
+  const expected = 'the satellite.yml that Harness generates';
+  return { message: 'a web page or XML, not YAML', expected, span: { start: 0, end: 1 } };
 }
 
 function byReason(text: string, lines: Lines, reason: string, position: number): Words | undefined {
@@ -92,48 +105,72 @@ const CLOSING: Readonly<Record<string, string>> = { '[': ']', '{': '}' };
 /** The line where reading stopped and those right above it, the surest signs first. */
 function byLines(lines: Lines, position: number, reason: string): Words | undefined {
   const { line: last, column } = lines.placeOf(position);
-  const near = contentLinesUpTo(lines, last, 4);
+  const near = contentLines(lines, last, 1).slice(0, 4);
   const missingColon = /multiline key|expected ':'/.test(reason);
-  for (const line of near) {
-    const found = faultsOfLine(lines.textOf(line)).find(({ sure }) => sure || missingColon);
-    if (found) return wordsOf(found, lines, line);
-  }
-  const [here, above] = near;
-  const faults = here === undefined ? [] : faultsOfLine(lines.textOf(here));
-  const possible = faults[0] ?? (above === undefined ? undefined : faultsOfLine(lines.textOf(above))[0]);
-  if (possible) return wordsOf(possible, lines, faults[0] ? (here ?? last) : (above ?? last));
-  return here === undefined ? undefined : indentation(lines, here, above, column);
+  const look = (from: readonly number[], wanted: (fault: LineFault) => boolean) => {
+    for (const line of from) {
+      const found = faultsOfLine(lines.textOf(line)).find(wanted);
+      if (found) return wordsOf(found, lines, line);
+    }
+    return undefined;
+  };
+  return (
+    look(near, ({ sure }) => sure || missingColon) ??
+    indentation(lines, near, column) ??
+    look(near.slice(0, 2), () => true)
+  );
 }
 
-function indentation(lines: Lines, here: number, above: number | undefined, column: number): Words | undefined {
+/** What an indented line may be beside: `near` is the line itself and those above it. */
+function indentation(lines: Lines, [here, ...above]: readonly number[], column: number): Words | undefined {
+  const [upperLine] = above;
+  if (here === undefined || upperLine === undefined) return undefined;
   const text = lines.textOf(here);
   const indent = text.search(/\S/);
-  if (above === undefined || !/^\s*(?:- +)?["']?[\w.-]+["']?:(?:\s|$)|^\s*-(?:\s|$)/.test(text)) return undefined;
-  const upper = lines.textOf(above);
   const { start } = lines.spanOf(here);
   const span = { start: start + indent, end: start + Math.max(column - 1, indent + 1) };
+  const key = /^\s*["']?([\w.-]+)["']?\s*:(?:\s|$)/.exec(text)?.[1];
+  const isItem = /^\s*-(?:\s|$)/.test(text);
+  if (key === undefined && !isItem) return undefined;
+  const upper = lines.textOf(upperLine);
   const upperIndent = upper.search(/[^\s-]/);
-  if (upper.trimStart().startsWith('- ') && indent === upper.indexOf('-') && !text.trimStart().startsWith('-')) {
-    return {
-      message: 'this key is outside of the list item above',
-      expected: `${upperIndent} spaces before it, as the first key of the item has`,
-      span,
-    };
+  if (key !== undefined && isRootKey(key)) return besideRoot(lines, here, span);
+  if (key !== undefined && /^\s*- /.test(upper) && indent === upper.indexOf('-')) {
+    const expected = `${spaces(upperIndent)} before it, as the first key of the item has`;
+    return { message: 'this key is outside of the list item above', expected, span };
   }
-  const deeper = indent > upperIndent;
-  const message = deeper
-    ? 'indented deeper than the line above, which has a value already'
-    : 'indented unlike any line above';
-  return { message, expected: `${upperIndent} spaces before it to be beside the line above`, span };
+  const sibling = isItem
+    ? contentLines(lines, here - 1, 1).find((line) => /^\s*-(?:\s|$)/.test(lines.textOf(line)))
+    : undefined;
+  const wanted = sibling === undefined ? upperIndent : lines.textOf(sibling).indexOf('-');
+  if (indent > upperIndent && !isItem) {
+    const message = 'indented deeper than the line above, which has a value already';
+    return { message, expected: `${spaces(wanted)} before it to be beside the line above`, span };
+  }
+  return { message: 'indented unlike any line above', expected: `${spaces(wanted)} before it`, span };
 }
 
-function contentLinesUpTo(lines: Lines, last: number, count: number): readonly number[] {
-  const found: number[] = [];
-  for (let line = last; line >= 1 && found.length < count; line--) {
-    if (/^\s*(?:#|$)/.test(lines.textOf(line))) continue;
-    found.push(line);
-  }
-  return found;
+function besideRoot(lines: Lines, here: number, span: Span): Words {
+  const first = contentLines(lines, 1, here).find((line) => /^\s*\w+\s*:/.test(lines.textOf(line))) ?? here;
+  const wanted = lines.textOf(first).search(/\S/);
+  const expected =
+    wanted === 0 || first === here ? 'no space before it' : `${spaces(wanted)} before it, or none before the first key`;
+  return { message: 'indented unlike the other sections', expected, span };
+}
+
+function isRootKey(key: string): boolean {
+  return key.toLowerCase() === 'levelops' || canonicalKey(key, configSchema()) !== undefined;
+}
+
+function spaces(count: number): string {
+  return count === 1 ? 'one space' : count === 0 ? 'no space' : `${count} spaces`;
+}
+
+/** Numbers of the lines that are more than a comment, downwards or upwards. */
+function contentLines(lines: Lines, from: number, to: number): readonly number[] {
+  const step = from <= to ? 1 : -1;
+  const all = Array.from({ length: Math.abs(to - from) + 1 }, (_, index) => from + index * step);
+  return all.filter((line) => line >= 1 && !/^\s*(?:#|$|---)/.test(lines.textOf(line)));
 }
 
 function wordsOf({ start, end, message, expected }: LineFault, lines: Lines, line: number): Words {
@@ -149,8 +186,4 @@ function fallback(text: string, lines: Lines, position: number): Words {
 function lineSpanAt(lines: Lines, position: number): Span {
   const { start, end } = lines.spanOf(lines.placeOf(Math.max(0, position)).line);
   return { start, end: Math.max(end, start + 1) };
-}
-
-function spanOf(match: RegExpExecArray): Span {
-  return { start: match.index, end: match.index + match[0].trimEnd().length };
 }

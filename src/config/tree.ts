@@ -30,6 +30,8 @@ export interface ScalarNode extends Span {
   /** As written, without quotes and with escapes resolved: `007` stays `007`. */
   readonly text: string;
   readonly value: string | number | boolean | null;
+  /** Nothing stands there but a comment right behind the key. */
+  readonly commented?: boolean;
   /** Some of it came from the environment or from a file: there is nothing to see at its place. */
   readonly filled?: boolean;
 }

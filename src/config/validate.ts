@@ -1,10 +1,9 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import { wordsFor } from './bad-value.ts';
 import { expectedBy } from './expected.ts';
 import { formats } from './formats.ts';
-import { nearest } from './nearest.ts';
 import { type Finding, fault } from './problem.ts';
 import { configSchema, resolveSchema, type Schema } from './schema.ts';
-import { holdsLogin } from './secrecy.ts';
 import { entryOf, nodeAt, type Path, placeOf, type TreeNode, toPlain } from './tree.ts';
 
 export interface Validated {
@@ -69,10 +68,16 @@ function missing(root: TreeNode, path: Path, keys: readonly string[], because?: 
   const schema = schemaAt([...path, keys[0] ?? '']);
   const empty = parent && keys.map((key) => entryOf(parent, key)).find((entry) => entry !== undefined);
   const expected = expectedBy(schema);
-  if (empty) return fault('EMPTY_VALUE', [...path, empty.key], 'there is no value', { span: empty.keySpan, expected });
+  if (empty) {
+    const commented = empty.value.kind === 'scalar' && empty.value.commented === true;
+    return fault('EMPTY_VALUE', [...path, empty.key], 'there is no value', {
+      span: empty.keySpan,
+      expected: commented ? `${expected}; in quotes if it begins with #` : expected,
+    });
+  }
   const reason = because === undefined ? '' : `: it goes with ${because}`;
   const name = keys.join(' or ');
-  return fault('MISSING_KEY', [...path, keys[0] ?? ''], `missing${keys.length > 1 ? ` (${name})` : ''}${reason}`, {
+  return fault('MISSING_KEY', [...path, keys[0] ?? ''], `missing${reason}`, {
     span: placeOf(root, path),
     expected: `${name}: ${expected}`,
   });
@@ -83,48 +88,8 @@ function badValue(error: ErrorObject, root: TreeNode, path: Path): Finding {
   const schema = resolveSchema(error.parentSchema as Schema);
   const filled = node?.kind === 'scalar' && node.filled === true;
   const origin = filled ? ' (from the environment or a file)' : '';
-  const { message, expected } = wordsFor(error, schema, !filled);
-  return fault('BAD_VALUE', path, `${message}${origin}`, { span: node ?? placeOf(root, path), expected });
-}
-
-/** `visible`: the value stands in the file as it is, and may be repeated in what is suggested. */
-function wordsFor(error: ErrorObject, schema: Schema, visible: boolean): { message: string; expected: string } {
-  const expected = expectedBy(schema);
-  const value: unknown = error.data;
-  switch (error.keyword) {
-    case 'format': {
-      const found = formats[String(error.params.format)]?.(String(value));
-      const suggestion = visible && !holdsLogin(String(value)) ? found?.suggestion : undefined;
-      return {
-        message: `${found?.problem ?? 'not right'}${suggestion === undefined ? '' : `, did you mean ${suggestion}?`}`,
-        expected: found?.expected ?? expected,
-      };
-    }
-    case 'enum': {
-      const near = visible ? nearest(String(value), (schema.enum ?? []).map(String)) : undefined;
-      return { message: `unknown value${near === undefined ? '' : `, did you mean ${near}?`}`, expected };
-    }
-    case 'minimum':
-    case 'exclusiveMinimum':
-      return { message: 'too small', expected };
-    case 'maximum':
-      return { message: 'too large', expected };
-    case 'minItems':
-      return { message: 'the list is empty', expected };
-    case 'pattern':
-      return { message: 'a character that does not belong here', expected };
-    default:
-      return { message: `this is ${kindOf(value)}`, expected };
-  }
-}
-
-function kindOf(value: unknown): string {
-  if (Array.isArray(value)) return 'a list';
-  if (value === null) return 'nothing';
-  if (typeof value === 'object') return 'a section';
-  if (typeof value === 'boolean') return 'true or false';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'a whole number' : 'a number';
-  return 'text';
+  const { message, expected, suggestion } = wordsFor(error, schema, !filled);
+  return fault('BAD_VALUE', path, `${message}${origin}`, { span: node ?? placeOf(root, path), expected, suggestion });
 }
 
 function schemaAt(path: Path): Schema {

@@ -23,6 +23,8 @@ export function visibleOf(root: TreeNode, text: string): Visibility {
       }
     } else if (node.kind === 'list') {
       for (const item of node.items) visit(item, key, secret);
+    } else if (node.text === '') {
+      // Nothing to show, and nothing to hide.
     } else if (isReference(node.text) || (!secret && isOpenValue(key, node.text))) {
       open.push(node);
     } else {
@@ -75,7 +77,7 @@ export function visibleByGuess(text: string, lines: Lines): Visibility {
 
 /** A name of an environment variable is not a secret, what it is replaced with is; a default might be one. */
 function isReference(text: string): boolean {
-  return /^["']?\$\{[A-Z][A-Z0-9_]*\}["']?$/.test(text.trim());
+  return /^["']?\$\{[A-Z][A-Z0-9_]*(?::\?[^{}]*)?\}["']?$/.test(text.trim());
 }
 
 function knownWords(text: string, offset: number): readonly Span[] {

@@ -59,19 +59,23 @@ function isLasting(error: SatelliteError): boolean {
   return error.kind === 'gone' || error.kind === 'permission' || error.statusCode === 500;
 }
 
-type StoredFiles = { readonly t?: true; readonly f: readonly (string | number | null)[][] };
+interface StoredFiles {
+  readonly f: readonly (string | number | null)[][];
+  readonly t?: true;
+  readonly o?: CommitFiles['omitted'];
+}
 
-function toStored({ files, truncated }: CommitFiles): StoredFiles {
+function toStored({ files, truncated, omitted }: CommitFiles): StoredFiles {
   const f = files.map((file) => [file.sourcePath, file.destinationPath, file.linesAdded, file.linesRemoved]);
-  return truncated ? { t: true, f } : { f };
+  return { f, ...(truncated ? { t: true } : {}), ...(omitted === undefined ? {} : { o: omitted }) };
 }
 
 function fromStored(stored: unknown): CommitFiles | undefined {
   if (stored === undefined) return undefined;
-  const { t, f } = stored as StoredFiles;
+  const { f, t, o } = stored as StoredFiles;
   const files = f.map(
     ([sourcePath, destinationPath, linesAdded, linesRemoved]) =>
       ({ sourcePath, destinationPath, linesAdded, linesRemoved }) as FileChange,
   );
-  return { files, truncated: t === true };
+  return { files, truncated: t === true, ...(o === undefined ? {} : { omitted: o }) };
 }

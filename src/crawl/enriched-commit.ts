@@ -1,3 +1,4 @@
+import { type CommitFiles, maxListedFiles } from '../bitbucket/file-change.ts';
 import type { BitbucketCommit, BitbucketRepository } from '../bitbucket/types.ts';
 import { commitRecord } from '../records/commit.ts';
 import type { CommitRecord } from '../records/types.ts';
@@ -14,10 +15,16 @@ export async function enrichedCommit(
   if (!scan.integration.metadata.fetchCommitFiles) return commitRecord(commit, context);
   const files = await scan.commitFiles.read(repositoryPath(repository), commit);
   const record = commitRecord(commit, files === undefined ? context : { ...context, files });
-  if (files === undefined || files.truncated) {
-    const what =
-      files === undefined ? 'Bitbucket cannot make the diff' : 'Bitbucket cut the diff short, line counts are too low';
-    scan.addFailure({ message: `${repositoryLabel(repository)} ${commit.id}: ${what}`, url: record.commitUrl });
+  const flaw = flawOf(files);
+  if (flaw !== undefined) {
+    scan.addFailure({ message: `${repositoryLabel(repository)} ${commit.id}: ${flaw}`, url: record.commitUrl });
   }
   return record;
+}
+
+function flawOf(files: CommitFiles | undefined): string | undefined {
+  if (files === undefined) return 'Bitbucket cannot make the diff, there are no line counts';
+  if (files.truncated) return 'Bitbucket cut the diff short, line counts are too low';
+  if (files.omitted === undefined) return undefined;
+  return `${files.omitted.files} files beyond the first ${maxListedFiles} are counted, but not listed`;
 }

@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
-import http from 'node:http';
-import https from 'node:https';
-import { getCACertificates } from 'node:tls';
 import got, { type Got } from 'got';
-import { SatelliteError } from '../errors.ts';
+import type { TlsConfig } from '../config/config.ts';
+import { agentsFor } from './agents.ts';
+import type { ProxyServer } from './proxy-server.ts';
+import { trustOf } from './trust.ts';
 
 export interface HttpOptions {
   /** Without a trailing slash. */
@@ -11,28 +10,35 @@ export interface HttpOptions {
   readonly headers: Readonly<Record<string, string>>;
   /** Total deadline of one request, from the call to the last byte of the answer. */
   readonly timeoutMs: number;
-  readonly tls: {
-    /** PEM file whose certificates are trusted in addition to the system's. */
-    readonly caFile?: string;
-    readonly insecure?: boolean;
-  };
+  /** `insecure`: the server's certificate is not verified. That of an https:// proxy always is. */
+  readonly tls: TlsConfig & { readonly insecure?: boolean };
+  /** Undefined: no proxy (`proxy-server.ts` decides). */
+  readonly proxy?: ProxyServer | undefined;
+  /** When aborted, connections that are still being set up through the proxy are given up. */
+  readonly signal?: AbortSignal | undefined;
 }
+
+/** A proxy that does not know how to reach the target may take its time to say so. */
+const proxySetupTimeoutMs = 30_000;
 
 /**
  * One leg's HTTP: got with keep-alive and a total deadline, and with everything off that decides on its own.
  * Retries are ours (`retry.ts`), because got gives up where `Retry-After` is longer than the deadline; a status is
  * classified by the leg, so none of them throws here; a redirect is followed on the same origin only, so that the
  * credentials never leave for another host.
+ *
+ * @throws SatelliteError a CA file or client certificate that cannot be used (`trust.ts`)
  */
-export function createHttp({ baseUrl, headers, timeoutMs, tls }: HttpOptions): Got {
+export function createHttp({ baseUrl, headers, timeoutMs, tls, proxy, signal }: HttpOptions): Got {
+  const insecure = tls.insecure === true;
+  const trust = trustOf(tls);
+  const setupTimeoutMs = Math.min(proxySetupTimeoutMs, timeoutMs);
+  const route = proxy && { proxy, secureContext: trust.proxy, setupTimeoutMs, signal };
   return got.extend({
     prefixUrl: `${baseUrl}/`,
     headers: { 'user-agent': 'ingestion-satellite', ...headers },
-    agent: { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) },
-    https: {
-      rejectUnauthorized: tls.insecure !== true,
-      ...(tls.caFile === undefined ? {} : { certificateAuthority: trustedCertificates(tls.caFile) }),
-    },
+    ...agentsFor({ url: baseUrl, trust, insecure, route }),
+    https: { rejectUnauthorized: !insecure },
     timeout: { request: timeoutMs },
     retry: { limit: 0 },
     throwHttpErrors: false,
@@ -40,17 +46,4 @@ export function createHttp({ baseUrl, headers, timeoutMs, tls }: HttpOptions): G
       location !== undefined && new URL(location, url).origin === new URL(url).origin,
     maxRedirects: 3,
   });
-}
-
-function trustedCertificates(caFile: string): string[] {
-  try {
-    return [...getCACertificates('default'), readFileSync(caFile, 'utf8')];
-  } catch (cause) {
-    throw new SatelliteError(`The CA file ${caFile} cannot be read`, {
-      code: 'TLS_CA_FILE_UNREADABLE',
-      kind: 'config',
-      hint: 'Point tls.ca_file to a PEM file that the satellite may read.',
-      cause,
-    });
-  }
 }

@@ -1,43 +1,47 @@
 import { RequestError } from 'got';
 import { SatelliteError } from '../errors.ts';
-
-/** OpenSSL's and Node's words for a certificate that is not trusted: waiting does not mend it, the operator does. */
-const tlsErrorCodes = new Set([
-  'CERT_HAS_EXPIRED',
-  'CERT_NOT_YET_VALID',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'ERR_TLS_CERT_ALTNAME_INVALID',
-  'EPROTO',
-]);
+import { hostOf, portOf } from './no-proxy.ts';
+import { hostAndPort, type Leg, type ProxyServer, proxyName } from './proxy-server.ts';
+import { tlsError } from './tls-error.ts';
 
 /**
- * What got throws when no usable answer came: the deadline passed, the connection failed or broke, the certificate was
- * refused. An abort and anything that is not got's is passed through as it is.
+ * What got throws when no usable answer came: the deadline passed, the connection failed or broke, the proxy or a
+ * certificate stood in the way. An abort and anything that is not got's is passed through as it is.
  *
- * @param leg prefix of the code, `BITBUCKET` or `SEI`
+ * @param proxy the one that the request went through
  */
-export function networkError(thrown: unknown, leg: string, url: string): unknown {
+export function networkError(thrown: unknown, leg: Leg, url: string, proxy?: ProxyServer): unknown {
   if (!(thrown instanceof RequestError) || thrown.name === 'AbortError') return thrown;
-  const { code } = thrown;
-  if (tlsErrorCodes.has(code)) {
-    return new SatelliteError(`The TLS certificate of ${new URL(url).host} is not accepted: ${thrown.message}`, {
-      code: `${leg}_TLS_REFUSED`,
-      kind: 'config',
-      hint: 'Add the certificate of your authority with tls.ca_file; the host name in the url must be the one in the certificate.',
-      url,
-      cause: thrown,
-    });
-  }
+  const { cause, code } = thrown;
+  // Given up by the satellite itself while the proxy had not answered yet.
+  if (cause instanceof Error && cause.name === 'AbortError') return cause;
+  if (cause instanceof SatelliteError) return proxyError(cause, url);
+  const target = new URL(url);
+  const refused = tlsError(cause, { prefix: leg, name: hostAndPort(hostOf(target), portOf(target)), url }, thrown);
+  if (refused !== undefined) return refused;
+  const through = proxy === undefined ? '' : ` (through the proxy ${proxyName(proxy)})`;
   const timedOut = code === 'ETIMEDOUT';
-  return new SatelliteError(`${timedOut ? 'No complete answer in time' : 'Not reachable'}: ${thrown.message}`, {
+  // Where a name has several addresses and none answers, Node leaves the message empty.
+  const what = thrown.message || code;
+  return new SatelliteError(`${timedOut ? 'No complete answer in time' : 'Not reachable'}: ${what}${through}`, {
     code: `${leg}_${timedOut ? 'TIMEOUT' : 'UNREACHABLE'}`,
     kind: 'retryable',
-    hint: 'Check the url, name resolution, firewall and proxy between the satellite and the server.',
+    hint: `Check the url, name resolution, firewall and proxy between the satellite and the server.${brokenOffHint(code, target)}`,
     url,
     cause: thrown,
   });
+}
+
+/** The connection knows the host only; the caller knows the resource. */
+function proxyError(error: SatelliteError, url: string): SatelliteError {
+  const { message, code, kind, hint, cause } = error;
+  return new SatelliteError(message, { code, kind, url, cause, ...(hint === undefined ? {} : { hint }) });
+}
+
+/** A server may break off without a word where it is spoken to in the wrong way. */
+function brokenOffHint(code: string, { protocol }: URL): string {
+  if (code !== 'ECONNRESET' && code !== 'EPIPE' && !code.startsWith('HPE_')) return '';
+  return protocol === 'https:'
+    ? ' A server that wants a client certificate, or another one, may break off like this too.'
+    : ' If that port speaks TLS, the url has to begin with https://.';
 }

@@ -1,4 +1,4 @@
-import { type ErrorDetails, SatelliteError } from '../errors.ts';
+import { SatelliteError } from '../errors.ts';
 import { type ProxyServer, proxyName } from './proxy-server.ts';
 
 /** Where a connection through the proxy was to lead. */
@@ -86,7 +86,7 @@ export function connectRefused(
 
 /** The proxy works, but does not get through to the target. */
 export function proxyConnectFailed(proxy: ProxyServer, target: ProxyTarget, answer: string | number): SatelliteError {
-  return proxyAnswer(`The proxy ${proxyName(proxy)} cannot reach ${target.name} (${answer})`, answer, {
+  return new SatelliteError(`The proxy ${proxyName(proxy)} cannot reach ${target.name} (${answer})`, {
     code: 'PROXY_CONNECT_FAILED',
     kind: 'retryable',
     hint: 'The proxy itself works. Check the url, and name resolution and firewall as the proxy sees them.',
@@ -95,16 +95,12 @@ export function proxyConnectFailed(proxy: ProxyServer, target: ProxyTarget, answ
 }
 
 export function proxyForbids(proxy: ProxyServer, target: ProxyTarget, answer: string | number): SatelliteError {
-  return proxyAnswer(
-    `The proxy ${proxyName(proxy)} does not allow a connection to ${target.name} (${answer})`,
-    answer,
-    {
-      code: 'PROXY_REFUSED',
-      kind: 'config',
-      hint: `Have ${target.name} allowed on the proxy, or take it out of proxying with NO_PROXY or satellite.proxy.all_traffic.`,
-      url: target.url,
-    },
-  );
+  return new SatelliteError(`The proxy ${proxyName(proxy)} does not allow a connection to ${target.name} (${answer})`, {
+    code: 'PROXY_REFUSED',
+    kind: 'config',
+    hint: `Have ${target.name} allowed on the proxy, or take it out of proxying with NO_PROXY or satellite.proxy.all_traffic.`,
+    url: target.url,
+  });
 }
 
 /** As seen with plain http, where the proxy answers in place of the server: undefined for any status but 407. */
@@ -113,8 +109,4 @@ export function proxyAnswerError(
   proxy: ProxyServer | undefined,
 ): SatelliteError | undefined {
   return statusCode === 407 ? proxyAuthenticationRequired(proxy, url, headers['proxy-authenticate']) : undefined;
-}
-
-function proxyAnswer(message: string, answer: string | number, details: ErrorDetails): SatelliteError {
-  return new SatelliteError(message, typeof answer === 'number' ? { ...details, statusCode: answer } : details);
 }

@@ -42,7 +42,7 @@ export function tlsError(thrown: unknown, peer: TlsPeer, cause: unknown = thrown
 function wording(
   fault: TlsFault,
   certificate: PresentedCertificate | undefined,
-  { name, prefix, url }: TlsPeer,
+  { name, prefix }: TlsPeer,
   code: string,
 ): { problem: string; hint: string } {
   const section = tlsSections[prefix];
@@ -90,9 +90,10 @@ function wording(
     case 'NOT_TLS':
       return {
         problem: `${name} does not speak TLS`,
-        hint: url.startsWith('https:')
-          ? 'The url begins with https://, but the port is probably one for plain http: correct the port or the scheme.'
-          : 'The port is probably one for plain text.',
+        hint:
+          prefix === 'PROXY'
+            ? 'An https:// proxy is spoken to in TLS; most proxies are not: write http:// even where the target is https.'
+            : 'The url begins with https://, but the port is probably one for plain http: correct the port or the scheme.',
       };
     case 'VERSION':
       return {

@@ -69,5 +69,5 @@ function nameOf(name: Partial<Record<string, string | string[]>> | undefined): s
 }
 
 function printable(text: string): string {
-  return text.replace(/[^\P{C}]/gu, ' ').slice(0, 200);
+  return text.replace(/\p{C}/gu, ' ').slice(0, 200);
 }

@@ -14,6 +14,7 @@ import type { Scan, SliceCrawl } from '../crawl/scan.ts';
 import { crawlTags } from '../crawl/tags.ts';
 import type { DataType } from '../data-type.ts';
 import { type SatelliteError, toSatelliteError } from '../errors.ts';
+import { bitbucketProxy, type Env } from '../http/proxy-server.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { PagePush } from '../sei/sei-client.ts';
 import type { StorageResult } from '../sei/types.ts';
@@ -28,6 +29,8 @@ import { Spool } from './spool.ts';
 
 export interface JobSurroundings {
   readonly satellite: SatelliteConfig;
+  /** For the proxy variables; undefined: none of them is set. */
+  readonly env?: Env;
   readonly store: Store;
   readonly gates: Gates;
   readonly clock: Clock;
@@ -55,7 +58,8 @@ export async function runJob(
   const stop = new AbortController();
   const signal = AbortSignal.any([surroundings.signal, stop.signal]);
   const gate = surroundings.gates.for(integration.url, integration.rateLimit);
-  const bitbucket = new Bitbucket(new BitbucketClient(integration, { gate, clock, signal }));
+  const proxy = bitbucketProxy(integration, satellite, surroundings.env ?? {});
+  const bitbucket = new Bitbucket(new BitbucketClient(integration, { gate, clock, signal, proxy }));
   progress.requests = bitbucket.client.counts;
   const commitFiles = new CommitFilesReader(bitbucket, store);
   const scan: Scan = {

@@ -32,8 +32,8 @@ export function commitRecord(commit: BitbucketCommit, { repository, baseUrl, fil
     projectName: text(repository.project.name),
     repoName: repository.name.toWellFormed(),
     commitUrl: commitUrl(baseUrl, repository, commit.id),
-    additions: files?.files.reduce((sum, file) => sum + file.linesAdded, 0),
-    deletions: files?.files.reduce((sum, file) => sum + file.linesRemoved, 0),
+    additions: files?.files.reduce((sum, file) => sum + file.linesAdded, files.omitted?.linesAdded ?? 0),
+    deletions: files?.files.reduce((sum, file) => sum + file.linesRemoved, files.omitted?.linesRemoved ?? 0),
     files: files?.files.map(fileRecord),
   });
 }

@@ -4,6 +4,8 @@ import type { SatelliteConfig } from '../config/config.ts';
 import { SatelliteError } from '../errors.ts';
 import { createHttp } from '../http/http.ts';
 import { networkError } from '../http/network-error.ts';
+import { proxyAnswerError } from '../http/proxy-error.ts';
+import type { ProxyServer } from '../http/proxy-server.ts';
 import { parseRetryAfterMs } from '../http/retry.ts';
 import type { AgentHandle, CreateJobRequest, JobReport, ListWrapper, LiteJobRequest, StorageResult } from './types.ts';
 
@@ -29,14 +31,22 @@ export class SeiClient {
   readonly #tenant: string;
   readonly #clock: Clock;
   readonly #signal: AbortSignal | undefined;
+  readonly #proxy: ProxyServer | undefined;
 
-  constructor(satellite: SatelliteConfig, options: { clock: Clock; signal?: AbortSignal }) {
+  /** @param options.proxy undefined: none (`seiProxy` decides) */
+  constructor(
+    satellite: SatelliteConfig,
+    options: { clock: Clock; signal?: AbortSignal; proxy?: ProxyServer | undefined },
+  ) {
     this.#http = createHttp({
       baseUrl: `${satellite.url}/v1/ingestion`,
       headers: { accept: 'application/json', authorization: `Apikey ${satellite.apiKey}` },
       timeoutMs,
       tls: satellite.tls,
+      proxy: options.proxy,
+      signal: options.signal,
     });
+    this.#proxy = options.proxy;
     this.#tenant = satellite.tenant;
     this.#clock = options.clock;
     this.#signal = options.signal;
@@ -117,10 +127,13 @@ export class SeiClient {
       responseType: 'text',
       ...(this.#signal === undefined ? {} : { signal: this.#signal }),
     }).catch((thrown: unknown) => {
-      throw networkError(thrown, 'SEI', url);
+      throw networkError(thrown, 'SEI', url, this.#proxy);
     });
     if (statusCode >= 200 && statusCode < 300) return body;
-    throw statusError(statusCode, headers['retry-after'], url, this.#clock.now());
+    throw (
+      proxyAnswerError({ statusCode, headers, url }, this.#proxy) ??
+      statusError(statusCode, headers['retry-after'], url, this.#clock.now())
+    );
   }
 }
 

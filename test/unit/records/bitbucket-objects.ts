@@ -74,7 +74,7 @@ export const commit: BitbucketCommit = {
   ...unwanted,
 };
 
-export const mergeCommit: BitbucketCommit = {
+const mergeCommit: BitbucketCommit = {
   id: sha('d'),
   displayId: 'ddddddddddd',
   author: ada,

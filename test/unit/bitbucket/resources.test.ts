@@ -1,0 +1,282 @@
+import { describe, expect, test } from '@jest/globals';
+import nock from 'nock';
+import { Bitbucket, pathOf } from '../../../src/bitbucket/bitbucket.ts';
+import { BitbucketClient } from '../../../src/bitbucket/client.ts';
+import { Gate } from '../../../src/bitbucket/gate.ts';
+import { onlyExpectedRequests } from '../crawl/expected-requests.ts';
+import { FakeClock } from '../crawl/fake-clock.ts';
+import { integration } from '../crawl/integration.ts';
+
+const ledger = { projectKey: 'PAY', slug: 'ledger' };
+const rest = '/rest/api/latest';
+const R = `${rest}/projects/PAY/repos/ledger`;
+
+onlyExpectedRequests();
+
+function server(): nock.Scope {
+  return nock('https://bitbucket.example.org');
+}
+
+function bitbucket(): Bitbucket {
+  const clock = new FakeClock();
+  return new Bitbucket(new BitbucketClient(integration(), { gate: new Gate({ maxInFlight: 4 }), clock }));
+}
+
+function lastPage(...values: unknown[]) {
+  return { isLastPage: true, values };
+}
+
+function said(exceptionName: string | null, message = 'Said by a test.') {
+  return { errors: [{ context: null, message, exceptionName }] };
+}
+
+const unknownRouteJson = { message: 'HTTP 404 Not Found', 'status-code': 404, 'sub-code': -1 };
+const unknownRouteXml = '<?xml version="1.0"?><status><status-code>404</status-code></status>';
+
+describe('what is asked for', () => {
+  test('repositories: personal and archived ones too, as many as a page may hold', async () => {
+    server()
+      .get(`${rest}/repos`)
+      .query({ archived: 'ALL', limit: 1000, start: 0 })
+      .reply(200, lastPage({ id: 1 }));
+    expect(await Array.fromAsync(bitbucket().repositories())).toEqual([{ id: 1 }]);
+  });
+
+  test('branches: without details, which fail where the default branch is missing', async () => {
+    server()
+      .get(`${R}/branches`)
+      .query({ orderBy: 'MODIFICATION', limit: 1000, start: 0 })
+      .reply(200, lastPage({ id: 'refs/heads/main' }));
+    expect(await Array.fromAsync(bitbucket().branches(ledger))).toEqual([{ id: 'refs/heads/main' }]);
+  });
+
+  test('commits of a range from a page on', async () => {
+    server()
+      .get(`${R}/commits`)
+      .query({ until: 'b', since: 'a', merges: 'include', limit: 100, start: 300 })
+      .reply(200, lastPage({ id: 'b' }));
+    const commits = bitbucket().commits(ledger, { until: 'b', since: 'a' }, 300);
+    expect(await Array.fromAsync(commits)).toEqual([{ values: [{ id: 'b' }], start: 300, nextStart: undefined }]);
+  });
+
+  test('commits since one, up to whatever the default branch is', async () => {
+    server().get(`${R}/commits`).query({ since: 'a', merges: 'include', limit: 100, start: 0 }).reply(200, lastPage());
+    expect(await Array.fromAsync(bitbucket().commits(ledger, { since: 'a' }))).toHaveLength(1);
+  });
+
+  test('pull requests with their counts', async () => {
+    const query = { order: 'NEWEST', withProperties: true, withAttributes: false, limit: 100, start: 0 };
+    server()
+      .get(`${R}/pull-requests`)
+      .query({ ...query, state: 'OPEN' })
+      .reply(200, lastPage());
+    await Array.fromAsync(bitbucket().pullRequests(ledger, 'OPEN'));
+  });
+
+  test('one pull request, its activities and its commits', async () => {
+    server().get(`${R}/pull-requests/3`).reply(200, { id: 3 });
+    server()
+      .get(`${R}/pull-requests/3/activities`)
+      .query({ limit: 500, start: 0 })
+      .reply(200, lastPage({ action: 'OPENED' }));
+    server()
+      .get(`${R}/pull-requests/3/commits`)
+      .query({ limit: 100, start: 0 })
+      .reply(200, lastPage({ id: 'c' }));
+    const source = bitbucket();
+    expect(await source.pullRequest(ledger, 3)).toEqual({ id: 3 });
+    expect(await Array.fromAsync(source.activities(ledger, 3))).toEqual([{ action: 'OPENED' }]);
+    expect(await Array.fromAsync(source.pullRequestCommits(ledger, 3))).toEqual([{ id: 'c' }]);
+  });
+
+  test('activities beyond what the server gives at once', async () => {
+    const page = (start: number, next?: number) => ({
+      limit: 500,
+      isLastPage: next === undefined,
+      nextPageStart: next,
+      values: [{ id: start, action: 'SOMETHING_NEW' }],
+    });
+    const url = `${R}/pull-requests/3/activities`;
+    server().get(url).query({ limit: 500, start: 0 }).reply(200, page(0, 500));
+    server().get(url).query({ limit: 500, start: 500 }).reply(200, page(500));
+    const activities = await Array.fromAsync(bitbucket().activities(ledger, 3));
+    expect(activities.map(({ id }) => id)).toEqual([0, 500]);
+  });
+
+  test('tags', async () => {
+    server()
+      .get(`${R}/tags`)
+      .query({ limit: 1000, start: 0 })
+      .reply(200, lastPage({ id: 'refs/tags/v1' }));
+    expect(await Array.fromAsync(bitbucket().tags(ledger))).toMatchObject([{ values: [{ id: 'refs/tags/v1' }] }]);
+  });
+
+  test.each([
+    ['~jdoe', 'a.b', 'projects/~jdoe/repos/a.b'],
+    ['P', 'a#b%c d+e?f/g', 'projects/P/repos/a%23b%25c%20d%2Be%3Ff%2Fg'],
+    ['ÜB', 'ö', 'projects/%C3%9CB/repos/%C3%B6'],
+  ])('a path of %s/%s that survives its signs', (projectKey, slug, path) => {
+    expect(pathOf({ projectKey, slug })).toBe(path);
+  });
+});
+
+describe('who we are', () => {
+  test('is in a header of every answer to a user', async () => {
+    server().get(`${rest}/application-properties`).reply(200, { version: '9.4.0' }, { 'X-AUSERNAME': 'reader' });
+    expect(await bitbucket().userName()).toBe('reader');
+  });
+
+  test('is not known of a token without a user, nor of a stranger', async () => {
+    server().get(`${rest}/application-properties`).reply(200, { version: '9.4.0' });
+    expect(await bitbucket().userName()).toBeUndefined();
+  });
+});
+
+describe('the default branch', () => {
+  const main = { id: 'refs/heads/main', displayId: 'main', type: 'BRANCH' };
+
+  test('of a current server', async () => {
+    server().get(`${R}/default-branch`).reply(200, main);
+    expect(await bitbucket().defaultBranch(ledger)).toEqual(main);
+  });
+
+  test.each([
+    ['JSON', unknownRouteJson],
+    ['XML', unknownRouteXml],
+  ])('of an older one, which says in %s that it has no such resource', async (_name, body) => {
+    server().get(`${R}/default-branch`).reply(404, body);
+    server().get(`${R}/branches/default`).reply(200, main);
+    expect(await bitbucket().defaultBranch(ledger)).toEqual(main);
+  });
+
+  test('of an empty repository on an older one is none: 204', async () => {
+    server().get(`${R}/default-branch`).reply(404, unknownRouteJson);
+    server().get(`${R}/branches/default`).reply(204);
+    expect(await bitbucket().defaultBranch(ledger)).toBeUndefined();
+  });
+
+  test.each([
+    ['by its exception', said('com.atlassian.bitbucket.repository.NoDefaultBranchException')],
+    ['by its text', said(null, 'No default branch is defined')],
+  ])('that is said not to be there, %s, is none', async (_name, body) => {
+    server().get(`${R}/default-branch`).reply(404, body);
+    expect(await bitbucket().defaultBranch(ledger)).toBeUndefined();
+  });
+
+  test('of a server that knows neither resource is none', async () => {
+    server().get(`${R}/default-branch`).reply(404, unknownRouteJson);
+    server().get(`${R}/branches/default`).reply(404, unknownRouteXml);
+    expect(await bitbucket().defaultBranch(ledger)).toBeUndefined();
+  });
+
+  test('of a repository that is gone is an error', async () => {
+    server()
+      .get(`${R}/default-branch`)
+      .reply(404, said('com.atlassian.bitbucket.repository.NoSuchRepositoryException'));
+    await expect(bitbucket().defaultBranch(ledger)).rejects.toMatchObject({
+      code: 'BITBUCKET_NOT_FOUND',
+      kind: 'gone',
+    });
+  });
+});
+
+describe('the files of a commit', () => {
+  const commit = (id: string, ...parents: string[]) => ({ id, parents: parents.map((parent) => ({ id: parent })) });
+  const rawDiff = [
+    'diff --git src://a.txt dst://a.txt',
+    'index 1..2 100644',
+    '--- src://a.txt',
+    '+++ dst://a.txt',
+    '@@ -1,1 +1,2 @@',
+    '-one',
+    '+two',
+    '+three',
+    '',
+  ].join('\n');
+  const jsonDiff = {
+    truncated: false,
+    diffs: [
+      {
+        source: { components: ['a.txt'], toString: 'a.txt' },
+        destination: { components: ['a.txt'], toString: 'a.txt' },
+        hunks: [
+          {
+            segments: [
+              { type: 'REMOVED', lines: [{ line: 'one' }] },
+              { type: 'ADDED', lines: [{ line: '2' }, { line: '3' }] },
+            ],
+          },
+        ],
+      },
+    ],
+  };
+  const counted = {
+    files: [{ sourcePath: 'a.txt', destinationPath: 'a.txt', linesAdded: 2, linesRemoved: 1 }],
+    truncated: false,
+  };
+
+  function raw(id: string, since?: string) {
+    return server()
+      .get(`${R}/diff`)
+      .query({ until: id, ...(since === undefined ? {} : { since }), contextLines: 0 });
+  }
+
+  function json(id: string) {
+    return server().get(`${R}/commits/${id}/diff`).query({ contextLines: 0, withComments: false });
+  }
+
+  test('are counted from the raw diff against its first parent', async () => {
+    raw('c', 'p').matchHeader('accept', 'text/plain').reply(200, rawDiff, { 'content-type': 'text/plain' });
+    expect(await bitbucket().commitFiles(ledger, commit('c', 'p', 'q'))).toEqual(counted);
+  });
+
+  test('of a root commit have nothing to be compared with', async () => {
+    raw('c').reply(200, '', { 'content-type': 'text/plain' });
+    expect(await bitbucket().commitFiles(ledger, commit('c'))).toEqual({ files: [], truncated: false });
+  });
+
+  test.each([
+    ['does not know the raw diff, and says so in JSON', 404, unknownRouteJson],
+    ['does not know the raw diff, and says so in XML', 404, unknownRouteXml],
+    ['answers JSON all the same', 200, jsonDiff],
+  ])('of a server that %s are counted from JSON from then on', async (_name, statusCode, body) => {
+    raw('c', 'p').reply(statusCode, body);
+    json('c').reply(200, jsonDiff);
+    json('d').reply(200, jsonDiff);
+    const source = bitbucket();
+    expect(await source.commitFiles(ledger, commit('c', 'p'))).toEqual(counted);
+    expect(await source.commitFiles(ledger, commit('d', 'c'))).toEqual(counted);
+  });
+
+  test('of one commit whose raw diff cannot be read are counted from JSON, and the next one from the raw diff', async () => {
+    raw('c', 'p').reply(200, 'diff --cc a.txt\n', { 'content-type': 'text/plain' });
+    json('c').reply(200, jsonDiff);
+    raw('d', 'c').reply(200, rawDiff, { 'content-type': 'text/plain' });
+    const source = bitbucket();
+    expect(await source.commitFiles(ledger, commit('c', 'p'))).toEqual(counted);
+    expect(await source.commitFiles(ledger, commit('d', 'c'))).toEqual(counted);
+  });
+
+  test('a login page in the place of the raw diff is not a commit without files', async () => {
+    raw('c', 'p').reply(200, '<html>Log in</html>', { 'content-type': 'text/html' });
+    json('c').times(6).reply(200, '<html>Log in</html>', { 'content-type': 'text/html' });
+    await expect(bitbucket().commitFiles(ledger, commit('c', 'p'))).rejects.toMatchObject({
+      code: 'BITBUCKET_ANSWER_UNREADABLE',
+    });
+  });
+
+  test('that the server cut short are marked', async () => {
+    raw('c', 'p').reply(404, unknownRouteJson);
+    json('c').reply(200, { ...jsonDiff, truncated: true });
+    expect(await bitbucket().commitFiles(ledger, commit('c', 'p'))).toEqual({ ...counted, truncated: true });
+  });
+
+  test.each([
+    ['gone', 404, said('com.atlassian.bitbucket.commit.NoSuchCommitException'), 'gone'],
+    ['closed to us', 401, said('com.atlassian.bitbucket.AuthorisationException'), 'permission'],
+    ['too much for the server', 500, said('java.lang.OutOfMemoryError'), 'retryable'],
+  ])('of a commit that is %s are not asked for in another way', async (_name, statusCode, body, kind) => {
+    raw('c', 'p').reply(statusCode, body);
+    await expect(bitbucket().commitFiles(ledger, commit('c', 'p'))).rejects.toMatchObject({ kind, statusCode });
+  });
+});
