@@ -7,6 +7,7 @@ import { networkError } from '../http/network-error.ts';
 import { proxyAnswerError } from '../http/proxy-error.ts';
 import type { ProxyServer } from '../http/proxy-server.ts';
 import { type RetryPolicy, withRetry } from '../http/retry.ts';
+import { killPoint } from '../ops/kill-point.ts';
 import { type Answer, answerError } from './answer-error.ts';
 import type { Gate } from './gate.ts';
 
@@ -136,8 +137,11 @@ export class BitbucketClient {
         this.#gate.run(async () => {
           if (this.#refusal !== undefined) throw this.#refusal;
           this.counts.requests++;
+          killPoint('fetch:before');
           try {
-            return await attempt();
+            const value = await attempt();
+            killPoint('fetch:after');
+            return value;
           } catch (thrown) {
             const error = networkError(thrown, 'BITBUCKET', this.#urlOf(path), this.#proxy);
             if (error instanceof SatelliteError && error.kind === 'auth') this.#refusal = error;

@@ -1,4 +1,5 @@
 import { squash } from './names.ts';
+import { nearest } from './nearest.ts';
 import { configSchema, type Schema, typesOf } from './schema.ts';
 
 /*
@@ -40,6 +41,11 @@ function schemaKeys() {
 
 export function isKnownKey(key: string): boolean {
   return schemaKeys().known.has(squash(key));
+}
+
+/** Known, or mistyped. */
+export function resemblesKey(key: string): boolean {
+  return nearest(key, [...schemaKeys().known]) !== undefined;
 }
 
 /** Whether the key is one whose value is open to everyone. */
@@ -86,6 +92,11 @@ function hasTokenShape(text: string): boolean {
   );
 }
 
+/** Whether an unknown key looks like a key at all, and not like a piece of something else. */
+export function isOrdinaryWord(text: string): boolean {
+  return isKnownKey(text) || (/^[A-Za-z_][\w. -]{0,39}$/.test(text) && !hasTokenShape(text));
+}
+
 /** The file's secrets as far as they are known, to keep them out of the few words that messages repeat from it. */
 export class Discretion {
   readonly #secrets: readonly string[];
@@ -114,8 +125,6 @@ export class Discretion {
 
   /** A key or a name from the file, or a mask where it may be more than that. */
   word(text: string): string {
-    if (isKnownKey(text)) return text;
-    if (!/^[\w][\w. /-]{0,59}$/.test(text) || hasTokenShape(text)) return MASK;
-    return this.repeats(text) ? text : MASK;
+    return isOrdinaryWord(text) && this.repeats(text) ? text : MASK;
   }
 }

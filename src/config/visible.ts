@@ -1,5 +1,5 @@
 import type { Lines } from './lines.ts';
-import { Discretion, isKnownKey, isOpenValue, isSecretKey } from './secrecy.ts';
+import { Discretion, isKnownKey, isOpenValue, isOrdinaryWord, isSecretKey, resemblesKey } from './secrecy.ts';
 import type { Span, TreeNode } from './tree.ts';
 
 /** Which pieces of the text may be shown. What is in neither list is masked word by word. */
@@ -18,7 +18,7 @@ export function visibleOf(root: TreeNode, text: string): Visibility {
   const visit = (node: TreeNode, key: string, secret: boolean) => {
     if (node.kind === 'map') {
       for (const entry of node.entries) {
-        (secret ? hidden : open).push(entry.keySpan);
+        (secret || !isOrdinaryWord(entry.key) ? hidden : open).push(entry.keySpan);
         visit(entry.value, entry.key, secret || isSecretKey(entry.key));
       }
     } else if (node.kind === 'list') {
@@ -61,7 +61,9 @@ export function visibleByGuess(text: string, lines: Lines): Visibility {
     if (!match) {
       open.push(...knownWords(line, start));
     } else {
-      open.push({ start: start + line.indexOf(key), end: start + line.indexOf(key) + key.length });
+      const keyStart = start + line.indexOf(key);
+      // An unknown word may be a piece of a secret that lost its key; a mistyped key is near a right one.
+      if (resemblesKey(key)) open.push({ start: keyStart, end: keyStart + key.length });
       const value = line.slice(match[0].length).trimEnd();
       const span = { start: start + match[0].length, end };
       if (isSecretKey(key)) secretIndent = indent;

@@ -132,7 +132,7 @@ async function httpConnect(socket: Socket, proxy: ProxyServer, destination: Dest
   const [response, , head] = await answered;
   const { statusCode = 0, headers } = response;
   if (statusCode < 200 || statusCode > 299) {
-    throw connectRefused(proxy, target, { statusCode, schemes: headers['proxy-authenticate'] });
+    throw connectRefused(proxy, target, { statusCode, headers });
   }
   if (head.length > 0) socket.unshift(head);
   return socket;

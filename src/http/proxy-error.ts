@@ -1,6 +1,8 @@
 import { SatelliteError } from '../errors.ts';
 import { type ProxyServer, proxyName } from './proxy-server.ts';
 
+type Headers = Readonly<NodeJS.Dict<string | string[]>>;
+
 /** Where a connection through the proxy was to lead. */
 export interface ProxyTarget {
   /** `host:port` */
@@ -71,14 +73,15 @@ export function proxyAuthenticationRequired(
   });
 }
 
-/** What the proxy says to CONNECT, other than yes. */
+/** What the proxy says in place of the target, other than yes. To a wrong password tinyproxy says 401. */
 export function connectRefused(
   proxy: ProxyServer,
   target: ProxyTarget,
-  answer: { readonly statusCode: number; readonly schemes: string | readonly string[] | undefined },
+  { statusCode, headers }: { readonly statusCode: number; readonly headers: Headers },
 ): SatelliteError {
-  const { statusCode } = answer;
-  if (statusCode === 407) return proxyAuthenticationRequired(proxy, target.url, answer.schemes);
+  if (statusCode === 407 || statusCode === 401) {
+    return proxyAuthenticationRequired(proxy, target.url, headers['proxy-authenticate'] ?? headers['www-authenticate']);
+  }
   if (statusCode >= 500 || statusCode === 408 || statusCode === 429)
     return proxyConnectFailed(proxy, target, statusCode);
   return proxyForbids(proxy, target, statusCode);
@@ -103,10 +106,17 @@ export function proxyForbids(proxy: ProxyServer, target: ProxyTarget, answer: st
   });
 }
 
-/** As seen with plain http, where the proxy answers in place of the server: undefined for any status but 407. */
+/**
+ * With plain http the proxy may answer in place of the server. Undefined where it did not, or where nobody can tell: 407
+ * is never a server's, and squid and tinyproxy put their mark on the answers that are their own.
+ */
 export function proxyAnswerError(
-  { statusCode, headers, url }: { statusCode: number; headers: NodeJS.Dict<string | string[]>; url: string },
+  { statusCode, headers, url }: { statusCode: number; headers: Headers; url: string },
   proxy: ProxyServer | undefined,
 ): SatelliteError | undefined {
+  const isMarked = headers['x-squid-error'] !== undefined || /^tinyproxy/i.test(String(headers.server ?? ''));
+  if (proxy !== undefined && isMarked) {
+    return connectRefused(proxy, { name: new URL(url).host, url }, { statusCode, headers });
+  }
   return statusCode === 407 ? proxyAuthenticationRequired(proxy, url, headers['proxy-authenticate']) : undefined;
 }

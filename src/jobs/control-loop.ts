@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { SatelliteError } from '../errors.ts';
+import { killPoint } from '../ops/kill-point.ts';
 import type { Logger } from '../ops/logger.ts';
 import { agentHandle, telemetry } from '../sei/handle.ts';
 import type { SeiClient } from '../sei/sei-client.ts';
@@ -43,6 +44,7 @@ export class ControlLoop {
    */
   async cycle(): Promise<number> {
     await this.#announce();
+    await this.#giveBackLost();
     const taken = await this.#takeJobs();
     this.#options.runner.startWaiting();
     await this.report();
@@ -70,7 +72,9 @@ export class ControlLoop {
   async #register(handle: AgentHandle): Promise<void> {
     const { sei, logger } = this.#options;
     try {
+      killPoint('sei:before-register');
       await sei.register(handle);
+      killPoint('sei:registered');
       logger.info('Registered with SEI', { agentId: handle.agent_id, integrationIds: handle.integration_ids });
     } catch (error) {
       if (!(error instanceof SatelliteError) || error.statusCode !== 400) throw error;
@@ -84,7 +88,9 @@ export class ControlLoop {
     const { sei, store } = this.#options;
     let taken = 0;
     if (this.#openJobs() >= maxRunningJobs) return taken;
-    for (const { job_id: jobId } of await sei.listJobs(this.#handle)) {
+    const open = await sei.listJobs(this.#handle);
+    killPoint('sei:listed');
+    for (const { job_id: jobId } of open) {
       if (this.#openJobs() >= maxRunningJobs) break;
       if (store.jobs.get(jobId) === undefined && (await this.#accept(jobId))) taken++;
     }
@@ -93,8 +99,11 @@ export class ControlLoop {
 
   async #accept(jobId: string): Promise<boolean> {
     const { sei, store, config, clock, logger } = this.#options;
+    store.jobs.beginAccepting(jobId);
+    killPoint('job:before-accept');
     const request = await sei.acceptJob(jobId, this.#handle.agent_id);
     if (request === undefined) {
+      store.jobs.endAccepting(jobId);
       logger.info('The job is gone or another satellite has taken it', { jobId });
       return false;
     }
@@ -107,11 +116,34 @@ export class ControlLoop {
         reason: job.reason,
       });
       await sei.rejectJob(jobId, this.#handle.agent_id, job.status);
+      store.jobs.endAccepting(jobId);
       return false;
     }
-    store.jobs.add(job);
+    killPoint('job:accepted');
+    store.transaction(() => {
+      store.jobs.add(job);
+      store.jobs.endAccepting(jobId);
+    });
+    killPoint('job:stored');
     logger.info('Job accepted', { jobId, integrationId: job.integrationId });
     return true;
+  }
+
+  /**
+   * A process that ended between SEI's answer and the store has a job that it does not know of, and nobody else would
+   * ever get it: it is given back. Where SEI never gave it to us, it says so, and all is well.
+   */
+  async #giveBackLost(): Promise<void> {
+    const { sei, store, logger } = this.#options;
+    for (const jobId of store.jobs.accepting()) {
+      try {
+        await sei.rejectJob(jobId, this.#handle.agent_id, 'scheduled');
+        logger.info('A job that was accepted before a crash is given back', { jobId });
+      } catch (error) {
+        if (!(error instanceof SatelliteError) || (error.kind !== 'gone' && error.kind !== 'bug')) throw error;
+      }
+      store.jobs.endAccepting(jobId);
+    }
   }
 
   /** Tells SEI how all jobs stand, and forgets those that were done and are acknowledged. */
@@ -119,9 +151,13 @@ export class ControlLoop {
     const { sei, store } = this.#options;
     const jobs = store.jobs.list();
     if (jobs.length === 0) return;
+    killPoint('report:before');
     const acknowledged = await sei.report(jobs.map((job) => this.#reportOf(job)));
+    killPoint('report:answered');
     for (const job of jobs) {
-      if (job.doneAtMs !== null && acknowledged.has(job.id)) store.acknowledge(job.id);
+      if (job.doneAtMs === null || !acknowledged.has(job.id)) continue;
+      store.acknowledge(job.id);
+      killPoint('report:acknowledged');
     }
   }
 

@@ -3,16 +3,19 @@ import { selectRepositories } from '../crawl/repository-filter.ts';
 import type { Scan } from '../crawl/scan.ts';
 import type { DataType } from '../data-type.ts';
 import { SatelliteError } from '../errors.ts';
+import { killPoint } from '../ops/kill-point.ts';
 
 /**
  * Lists the repositories of a job and lays out its slices, all in one transaction: a crash before it lists again, one
  * after it never does, so a job keeps the repositories it began with.
  */
 export async function discover(scan: Scan, types: readonly DataType[]): Promise<void> {
+  killPoint('scan:before-discovery');
   const visible = new Map<number, BitbucketRepository>();
   for await (const repository of scan.bitbucket.repositories()) visible.set(repository.id, repository);
   if (visible.size === 0) await assertIdentified(scan);
   const { repositories, unmatched } = selectRepositories(visible.values(), scan.integration.metadata);
+  killPoint('scan:discovered');
   scan.store.transaction(() => {
     scan.store.slices.addDiscovered(
       scan.job.id,

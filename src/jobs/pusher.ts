@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { SatelliteError } from '../errors.ts';
 import { type RetryPolicy, withRetry } from '../http/retry.ts';
+import { killPoint } from '../ops/kill-point.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { PagePush } from '../sei/sei-client.ts';
 import type { StorageResult } from '../sei/types.ts';
@@ -78,6 +79,7 @@ export class Pusher {
       async () => {
         try {
           const content = store.pages.body(page);
+          killPoint('push:before');
           return await push({ integrationId: job.integrationId, jobId: job.id, relativePath, content });
         } catch (error) {
           throw error instanceof SatelliteError ? waitForOperator(error) : error;
@@ -99,7 +101,9 @@ export class Pusher {
         },
       },
     );
+    killPoint('push:answered');
     store.pages.setPushed(page, stored);
+    killPoint('push:pointer-stored');
   }
 }
 

@@ -15,6 +15,7 @@ import { crawlTags } from '../crawl/tags.ts';
 import type { DataType } from '../data-type.ts';
 import { type SatelliteError, toSatelliteError } from '../errors.ts';
 import { bitbucketProxy, type Env } from '../http/proxy-server.ts';
+import { killPoint } from '../ops/kill-point.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { PagePush } from '../sei/sei-client.ts';
 import type { StorageResult } from '../sei/types.ts';
@@ -88,6 +89,7 @@ export async function runJob(
 
   const crawling = crawlSlices(scan, types, spool, progress, logger, signal).then(() => {
     spool.flush();
+    killPoint('job:crawled');
     const { failed, done } = store.slices.counts(job.id);
     if (failed > 0 && done === 0) throw nothingReadable(failed);
     if (types.includes('repositories') && store.pages.nextNumber(job.id, 'repositories') === 0) {
@@ -97,7 +99,11 @@ export async function runJob(
   });
   try {
     await Promise.all([crawling, pusher.run()]);
-    store.jobs.setDone(job.id, clock.now(), { result: result() });
+    killPoint('job:drained');
+    const outcome = { result: result() };
+    killPoint('job:before-done');
+    store.jobs.setDone(job.id, clock.now(), outcome);
+    killPoint('job:done');
     return undefined;
   } catch (thrown) {
     stop.abort();
@@ -122,6 +128,7 @@ async function crawlSlices(
 ): Promise<void> {
   const { job, store, integration } = scan;
   if (job.discoveredAtMs === null) await discover(scan, types);
+  killPoint('scan:laid-out');
   const ids = store.slices.repositoryIds(job.id);
   const before = store.slices.counts(job.id);
   progress.repositories = ids.length;
@@ -170,10 +177,14 @@ async function runSlice(
     for (;;) {
       const step = await crawl.next();
       if (step.done) {
+        killPoint('slice:before-finish');
         spool.finish(slice, step.value);
+        killPoint('slice:finished');
         return;
       }
+      killPoint('record:before-append');
       spool.append(slice, repository, step.value);
+      killPoint('record:appended');
       if (step.value.record !== undefined) progress.items[slice.dataType]++;
     }
   } catch (thrown) {
@@ -196,6 +207,7 @@ async function runSlice(
         url: error.url ?? scan.integration.url,
       });
     });
+    killPoint('slice:failed');
   }
 }
 

@@ -2,6 +2,7 @@ import type { BitbucketRepository } from '../bitbucket/types.ts';
 import type { CommitFilesReader } from '../crawl/commit-files.ts';
 import type { Crawled } from '../crawl/scan.ts';
 import type { DataType } from '../data-type.ts';
+import { killPoint } from '../ops/kill-point.ts';
 import { PageBuilder } from '../records/page-builder.ts';
 import type { Job } from '../store/jobs.ts';
 import type { KnownPullRequest } from '../store/pull-requests.ts';
@@ -75,6 +76,7 @@ export class Spool {
 
   #flush(dataType: DataType): void {
     const { store, job, commitFiles, onPage } = this.#options;
+    killPoint('page:before-transaction');
     const pending = this.#pendingOf(dataType);
     const { page, cursors, finished, found } = pending;
     store.transaction(() => {
@@ -85,7 +87,9 @@ export class Spool {
       for (const [slice, covered] of finished) store.slices.finish(slice, 'done', covered);
       for (const { repositoryId, pullRequest } of found) store.pullRequests.addFound(job.id, repositoryId, pullRequest);
       commitFiles.persist();
+      killPoint('page:in-transaction');
     });
+    killPoint('page:stored');
     cursors.clear();
     finished.clear();
     found.length = 0;

@@ -28,15 +28,21 @@ export class Coverage {
 
   /**
    * Where the window of a slice begins: with the job's own, or earlier where something before it is missing at SEI. So a
-   * repository that could not be read is complete after the first scan in which it can.
+   * repository that could not be read is complete after the first scan in which it can. What a job could not read is
+   * missing from its end on, not from when SEI has acknowledged it: the next job may have begun by then.
    */
-  windowFromMs(job: Pick<Job, 'integrationId' | 'fromMs'>, repositoryId: number, dataType: DataType): number {
+  windowFromMs(job: Pick<Job, 'id' | 'integrationId' | 'fromMs'>, repositoryId: number, dataType: DataType): number {
     const row = this.#database
       .prepare(
-        `SELECT min(from_ms) AS from_ms FROM gaps WHERE integration_id = ?
-         AND (repository_id, data_type) IN (VALUES (?, ?), (?, ?))`,
+        `SELECT min(from_ms) AS from_ms FROM (
+           SELECT from_ms FROM gaps WHERE integration_id = ?1 AND (repository_id, data_type) IN (VALUES (?2, ?3), (?4, ?5))
+           UNION ALL
+           SELECT from_ms FROM jobs j WHERE integration_id = ?1 AND id <> ?6 AND done_at_ms IS NOT NULL
+             AND (exception IS NOT NULL OR EXISTS (SELECT 1 FROM slices s
+               WHERE s.job_id = j.id AND s.repository_id = ?2 AND s.data_type = ?3 AND s.state = 'failed'))
+         )`,
       )
-      .get(job.integrationId, repositoryId, dataType, everyRepository, everyDataType);
+      .get(job.integrationId, repositoryId, dataType, everyRepository, everyDataType, job.id);
     return row?.from_ms == null ? job.fromMs : Math.min(job.fromMs, Number(row.from_ms));
   }
 

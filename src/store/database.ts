@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SatelliteError } from '../errors.ts';
+import { killPoint } from '../ops/kill-point.ts';
 import { migrations } from './migrations.ts';
 
 /** SQLite's result codes that decide something here. */
@@ -27,7 +28,9 @@ export function openDatabase(path: string): DatabaseSync {
        PRAGMA cache_size = -8192;
        PRAGMA wal_autocheckpoint = 1000;`,
     );
+    killPoint('store:before-migration');
     migrate(database, path);
+    killPoint('store:after-migration');
     return database;
   } catch (cause) {
     database?.close();
@@ -61,7 +64,10 @@ function migrate(database: DatabaseSync, path: string): void {
   }
   for (const [index, step] of migrations.entries()) {
     if (index < version) continue;
-    inTransaction(database, () => database.exec(`${step}; PRAGMA user_version = ${index + 1};`));
+    inTransaction(database, () => {
+      database.exec(`${step}; PRAGMA user_version = ${index + 1};`);
+      killPoint('store:in-migration');
+    });
   }
 }
 

@@ -63,6 +63,21 @@ export class Jobs {
     return changes > 0;
   }
 
+  /** To be noted before SEI is asked for a job, so that a crash between its answer and `add` leaves a trace. */
+  beginAccepting(jobId: string): void {
+    this.#database.prepare('INSERT OR IGNORE INTO accepting (job_id) VALUES (?)').run(jobId);
+  }
+
+  endAccepting(jobId: string): void {
+    this.#database.prepare('DELETE FROM accepting WHERE job_id = ?').run(jobId);
+  }
+
+  /** Those of an earlier process whose end it did not see. */
+  accepting(): string[] {
+    const rows = this.#database.prepare('SELECT job_id FROM accepting').all();
+    return rows.map((row) => String(row.job_id));
+  }
+
   get(id: string): Job | undefined {
     const row = this.#database.prepare('SELECT * FROM jobs WHERE id = ?').get(id);
     return row === undefined ? undefined : toJob(row);

@@ -25,6 +25,9 @@ export const migrations: readonly string[] = [
     exception TEXT
   ) STRICT;
 
+  -- Jobs that SEI was asked for and that are not in jobs yet: after a crash it may believe that we have them.
+  CREATE TABLE accepting (job_id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+
   -- What could not be read in a job. The key keeps a repeat after a crash from counting twice.
   CREATE TABLE failures (
     job_id TEXT NOT NULL REFERENCES jobs ON DELETE CASCADE,

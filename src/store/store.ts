@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
+import { killPoint } from '../ops/kill-point.ts';
 import { CommitFilesTable } from './commit-files.ts';
 import { Coverage } from './coverage.ts';
 import { inTransaction, openDatabase } from './database.ts';
@@ -55,8 +56,10 @@ export class Store {
     this.transaction(() => {
       const job = this.jobs.get(jobId);
       if (job === undefined) return;
+      killPoint('report:in-acknowledgement');
       if (job.exception === undefined) this.coverage.advance(jobId);
       else this.coverage.addFailedJob(job);
+      killPoint('report:coverage-advanced');
       this.jobs.remove(jobId);
     });
   }

@@ -49,10 +49,12 @@ export function surroundingsOf(text: string): Surroundings {
 
 export type Outcome = { readonly loaded: LoadedConfig } | { readonly refused: ConfigError };
 
-/** Reads the content as a satellite.yml in a folder of its own; the folder is called `<dir>` in what comes back. */
-export async function outcomeOf(content: string | Uint8Array): Promise<{ outcome: Outcome; dir: string }> {
-  const text = Buffer.from(content).toString('latin1');
-  const { env, files, modes, strict } = surroundingsOf(typeof content === 'string' ? content : text);
+/** Reads the content as a satellite.yml in a folder of its own; the folder is called `<dir>` in what is given. */
+export async function outcomeOf(
+  content: string | Uint8Array,
+  given: Surroundings = surroundingsOf(Buffer.from(content).toString()),
+): Promise<{ outcome: Outcome; dir: string }> {
+  const { env, files, modes, strict } = given;
   const dir = await mkdtemp(join(tmpdir(), 'satellite-corpus-'));
   try {
     for (const [name, body] of files) {
@@ -63,8 +65,8 @@ export async function outcomeOf(content: string | Uint8Array): Promise<{ outcome
     await writeFile(path, content, { mode: 0o600 });
     for (const [name, mode] of modes) await chmod(join(dir, name), mode);
     const here = (value: string) => value.replaceAll('<dir>', dir);
-    const given = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, here(value)]));
-    return { outcome: await outcome(path, dir, { STATE_DIRECTORY: '/state', ...given }, strict), dir };
+    const filled = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, here(value)]));
+    return { outcome: await outcome(path, dir, { STATE_DIRECTORY: '/state', ...filled }, strict), dir };
   } finally {
     await rm(dir, { recursive: true });
   }

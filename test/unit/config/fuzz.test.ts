@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { CORPUS, corpusFiles, outcomeOf } from './corpus.ts';
+import { CORPUS, corpusFiles, outcomeOf, surroundingsOf } from './corpus.ts';
 import { slips } from './mutations.ts';
 
 const RUNS = Number(process.env.FUZZ_RUNS ?? 2_000);
@@ -27,7 +27,7 @@ test(
       fc.asyncProperty(fc.constantFrom(...seeds.flat()), slips, async (seed, mutations) => {
         const text = mutations.reduce((mutated, slip) => slip(mutated), seed);
         const started = performance.now();
-        const { outcome } = await outcomeOf(text);
+        const { outcome } = await outcomeOf(text, surroundingsOf(seed));
         slowestMs = Math.max(slowestMs, performance.now() - started);
         expect(told(outcome)).not.toMatch(CANARIES);
       }),

@@ -1,0 +1,205 @@
+import { describe, expect, test } from '@jest/globals';
+import { Store } from '../../../src/store/store.ts';
+import { commitsOf, discovered, newJob, pullRequestsOf } from './fixtures.ts';
+
+/** A store with a job and two repositories in it. */
+function withJob(): Store {
+  const store = new Store(':memory:');
+  discovered(store, newJob('a'), [1, 2]);
+  return store;
+}
+
+describe('jobs', () => {
+  test('come back as they were taken on', () => {
+    const store = new Store(':memory:');
+    const job = newJob('a', { isFull: true, fetchRepositories: true, query: { from: null, nested: [1, 'é'] } });
+    expect(store.jobs.add(job)).toBe(true);
+    expect(store.jobs.get('a')).toEqual({
+      ...job,
+      discoveredAtMs: null,
+      doneAtMs: null,
+      result: undefined,
+      exception: undefined,
+    });
+  });
+
+  test('are taken on once: a second time changes nothing', () => {
+    const store = new Store(':memory:');
+    store.jobs.add(newJob('a', { toMs: 1 }));
+    expect(store.jobs.add(newJob('a', { toMs: 2 }))).toBe(false);
+    expect(store.jobs.list()).toMatchObject([{ id: 'a', toMs: 1 }]);
+  });
+
+  test('are listed oldest first, those of the same moment as they came', () => {
+    const store = new Store(':memory:');
+    store.jobs.add(newJob('late', { createdAtMs: 9 }));
+    store.jobs.add(newJob('b', { createdAtMs: 5 }));
+    store.jobs.add(newJob('a', { createdAtMs: 5 }));
+    expect(store.jobs.list().map(({ id }) => id)).toEqual(['b', 'a', 'late']);
+  });
+
+  test('are done with a result, an exception, or both', () => {
+    const store = new Store(':memory:');
+    for (const id of ['a', 'b']) store.jobs.add(newJob(id));
+    store.jobs.setDone('a', 7, { result: { empty: true } });
+    store.jobs.setDone('b', 8, { result: { count: 0 }, exception: { message: 'no' } });
+    expect(store.jobs.get('a')).toMatchObject({ doneAtMs: 7, result: { empty: true }, exception: undefined });
+    expect(store.jobs.get('b')).toMatchObject({ doneAtMs: 8, result: { count: 0 }, exception: { message: 'no' } });
+  });
+
+  test('count a failure once, however often it is met', () => {
+    const store = withJob();
+    for (const url of ['u', 'u', 'v']) store.jobs.addFailure('a', { message: 'no', url });
+    expect(store.jobs.failures('a')).toHaveLength(2);
+  });
+
+  test('take everything of theirs with them, and nothing of another', () => {
+    const store = withJob();
+    discovered(store, newJob('b'), [1]);
+    for (const jobId of ['a', 'b']) {
+      store.pages.add({ jobId, dataType: 'commits', number: 0 }, 1, Buffer.from('x'));
+      store.jobs.addFailure(jobId, { message: 'no', url: 'u' });
+      store.pullRequests.addFound(jobId, 1, { id: 3, fingerprint: 'f', isOpen: true, readAtMs: 1 });
+    }
+    store.jobs.remove('a');
+    expect(store.jobs.get('a')).toBeUndefined();
+    expect(store.slices.repositoryIds('a')).toEqual([]);
+    expect(store.slices.get(commitsOf('a', 1))).toBeUndefined();
+    expect(store.pages.totals('a')).toEqual([]);
+    expect(store.jobs.failures('a')).toEqual([]);
+    expect(store.pullRequests.isFound('a', 1, 3)).toBe(false);
+    expect(store.slices.repositoryIds('b')).toEqual([1]);
+    expect(store.pages.totals('b')).toHaveLength(1);
+    expect(store.pullRequests.isFound('b', 1, 3)).toBe(true);
+  });
+});
+
+describe('slices', () => {
+  test('are laid out for each repository and data type, in the order of the repositories', () => {
+    const store = new Store(':memory:');
+    discovered(store, newJob('a'), [30, 4]);
+    expect(store.slices.repositoryIds('a')).toEqual([4, 30]);
+    expect(store.slices.repository('a', 30)).toEqual({ id: 30, name: 'repository 30' });
+    expect(store.slices.counts('a')).toEqual({ open: 4, done: 0, failed: 0 });
+    expect(store.slices.get(commitsOf('a', 4))).toMatchObject({ state: 'open', cursor: undefined });
+    expect(store.slices.get(commitsOf('a', 5))).toBeUndefined();
+    expect(store.jobs.get('a')?.discoveredAtMs).toBe(6_000);
+  });
+
+  test('end done or failed, each by itself', () => {
+    const store = withJob();
+    store.slices.finish(commitsOf('a', 1), 'done', { ref: 'HEAD', tip: 't' });
+    store.slices.finish(pullRequestsOf('a', 2), 'failed');
+    expect(store.slices.counts('a')).toEqual({ open: 2, done: 1, failed: 1 });
+    expect(store.slices.get(commitsOf('a', 1))?.state).toBe('done');
+    expect(store.slices.get(commitsOf('a', 2))?.state).toBe('open');
+    expect(store.slices.get(pullRequestsOf('a', 2))?.state).toBe('failed');
+  });
+
+  test('keep the cursor they were given last', () => {
+    const store = withJob();
+    store.slices.setCursor(commitsOf('a', 1), { start: 0 });
+    store.slices.setCursor(commitsOf('a', 1), { start: 100, base: undefined });
+    expect(store.slices.get(commitsOf('a', 1))?.cursor).toEqual({ start: 100 });
+    expect(store.slices.get(pullRequestsOf('a', 1))?.cursor).toBeUndefined();
+  });
+});
+
+describe('pages', () => {
+  const page = (dataType: 'commits' | 'tags', number: number, jobId = 'a') => ({ jobId, dataType, number });
+
+  test('are numbered per job and data type, from 0 on', () => {
+    const store = withJob();
+    store.jobs.add(newJob('b'));
+    expect(store.pages.nextNumber('a', 'commits')).toBe(0);
+    store.pages.add(page('commits', 0), 1, Buffer.from('x'));
+    store.pages.add(page('commits', 1), 1, Buffer.from('x'));
+    store.pages.setPushed(page('commits', 1), { records: [] });
+    expect(store.pages.nextNumber('a', 'commits')).toBe(2);
+    expect(store.pages.nextNumber('a', 'tags')).toBe(0);
+    expect(store.pages.nextNumber('b', 'commits')).toBe(0);
+  });
+
+  test('are never overwritten: a number that is taken is an error', () => {
+    const store = withJob();
+    store.pages.add(page('commits', 0), 1, Buffer.from('first'));
+    expect(() => store.pages.add(page('commits', 0), 1, Buffer.from('second'))).toThrow('UNIQUE');
+  });
+
+  test('wait in the order in which they came, whatever their data type', () => {
+    const store = withJob();
+    store.jobs.add(newJob('b'));
+    for (const key of [page('tags', 0), page('commits', 0), page('commits', 0, 'b'), page('commits', 1)]) {
+      store.pages.add(key, 1, Buffer.from('x'));
+    }
+    store.pages.setPushed(page('commits', 0), { records: [{ uri: 'u' }] });
+    expect(store.pages.waiting('a', 9)).toEqual([page('tags', 0), page('commits', 1)]);
+    expect(store.pages.waiting('a', 1)).toEqual([page('tags', 0)]);
+  });
+
+  test('let go of their body once they are pushed, and count no longer as waiting', () => {
+    const store = withJob();
+    store.pages.add(page('commits', 0), 2, Buffer.from('12345'));
+    store.pages.add(page('commits', 1), 3, Buffer.from('678'));
+    expect(store.pages.spoolSize()).toEqual({ pages: 2, bytes: 8 });
+    store.pages.setPushed(page('commits', 0), { records: [{ uri: 'u' }] });
+    expect(store.pages.body(page('commits', 0))).toBeNull();
+    expect(store.pages.spoolSize()).toEqual({ pages: 1, bytes: 3 });
+    expect(store.pages.totals('a')).toEqual([{ dataType: 'commits', pages: 2, items: 5 }]);
+  });
+
+  test('give back what SEI said of them unchanged, in the order of their numbers', () => {
+    const store = withJob();
+    const pointer = { uri: 'gs://b/é', blob_id: { generation: 1714550000000000, nothing: null }, unknown: [{}] };
+    store.pages.add(page('commits', 0), 1, Buffer.from('x'));
+    store.pages.add(page('commits', 1), 1, Buffer.from('x'));
+    store.pages.setPushed(page('commits', 1), { destination: 'gcs', records: [{ uri: 'second' }, { uri: 'third' }] });
+    store.pages.setPushed(page('commits', 0), { records: [pointer] });
+    expect(store.pages.stored('a', 'commits')).toEqual([
+      { records: [pointer] },
+      { destination: 'gcs', records: [{ uri: 'second' }, { uri: 'third' }] },
+    ]);
+  });
+});
+
+describe('pull requests', () => {
+  test('found by a job are known to it at once, and to others once it is acknowledged', () => {
+    const store = withJob();
+    const found = { id: 3, fingerprint: 'f', isOpen: true, readAtMs: 9 };
+    store.pullRequests.addFound('a', 1, found);
+    expect(store.pullRequests.isFound('a', 1, 3)).toBe(true);
+    expect(store.pullRequests.isFound('a', 2, 3)).toBe(false);
+    expect(store.pullRequests.get('7', 1, 3)).toBeUndefined();
+    expect(store.pullRequests.openIds('7', 1)).toEqual([]);
+    store.acknowledge('a');
+    expect(store.pullRequests.get('7', 1, 3)).toEqual(found);
+    expect(store.pullRequests.openIds('7', 1)).toEqual([3]);
+    expect(store.pullRequests.openIds('7', 2)).toEqual([]);
+    expect(store.pullRequests.get('8', 1, 3)).toBeUndefined();
+  });
+
+  test('found again replace what was known', () => {
+    const store = withJob();
+    store.pullRequests.addFound('a', 1, { id: 3, fingerprint: 'f', isOpen: true, readAtMs: 9 });
+    store.pullRequests.addFound('a', 1, { id: 4, fingerprint: 'g', isOpen: true, readAtMs: 9 });
+    store.acknowledge('a');
+    discovered(store, newJob('b'), [1]);
+    store.pullRequests.addFound('b', 1, { id: 3, fingerprint: 'x', isOpen: true, readAtMs: 10 });
+    store.pullRequests.addFound('b', 1, { id: 3, fingerprint: 'y', isOpen: false, readAtMs: 11 });
+    store.acknowledge('b');
+    expect(store.pullRequests.get('7', 1, 3)).toEqual({ id: 3, fingerprint: 'y', isOpen: false, readAtMs: 11 });
+    expect(store.pullRequests.openIds('7', 1)).toEqual([4]);
+  });
+});
+
+describe('commit files', () => {
+  test('are kept by the commit, the first time for good', () => {
+    const store = new Store(':memory:');
+    const sha = 'ab'.repeat(20);
+    expect(store.commitFiles.get(sha)).toBeUndefined();
+    store.commitFiles.add(sha, { f: [['a', 'a', 1, 2]] });
+    store.commitFiles.add(sha, { f: [] });
+    expect(store.commitFiles.get(sha)).toEqual({ f: [['a', 'a', 1, 2]] });
+    expect(store.commitFiles.get('cd'.repeat(20))).toBeUndefined();
+  });
+});
