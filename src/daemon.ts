@@ -3,7 +3,7 @@ import cron, { type ScheduledTask } from 'node-cron';
 import { Gates } from './bitbucket/gate.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config/config.ts';
-import { toSatelliteError } from './errors.ts';
+import { type SatelliteError, toSatelliteError } from './errors.ts';
 import { type Env, seiProxy } from './http/proxy-server.ts';
 import { ControlLoop } from './jobs/control-loop.ts';
 import { progressLine, summarise } from './jobs/job-progress.ts';
@@ -20,6 +20,10 @@ export interface DaemonOptions {
   readonly version: string;
   /** For the proxy variables; undefined: none of them is set. */
   readonly env?: Env;
+}
+
+export function storePath(dataDir: string): string {
+  return join(dataDir, 'satellite.db');
 }
 
 /** How often a running scan says in the log how far it is. */
@@ -43,14 +47,17 @@ export class Daemon {
   readonly #loop: ControlLoop;
   readonly #abort = new AbortController();
   readonly #tasks: ScheduledTask[] = [];
-  #nextCycleAtMs = 0;
-  #lastProgressLogMs: number;
+  readonly #damaged = Promise.withResolvers<SatelliteError>();
+  #nextCycleAtElapsedMs = 0;
+  /** The cycle under way, or the last one. */
+  #cycling: Promise<void> = Promise.resolve();
+  #lastProgressLogElapsedMs: number;
 
   constructor(options: DaemonOptions) {
     const { config, clock, logger, version, env = {} } = options;
     this.#options = options;
-    this.#lastProgressLogMs = clock.now();
-    this.#store = new Store(join(config.satellite.dataDir, 'satellite.db'));
+    this.#lastProgressLogElapsedMs = clock.elapsedMs();
+    this.#store = new Store(storePath(config.satellite.dataDir));
     const { signal } = this.#abort;
     const sei = new SeiClient(config.satellite, { clock, signal, proxy: seiProxy(config.satellite, env) });
     this.#runner = new JobRunner(
@@ -65,17 +72,23 @@ export class Daemon {
         push: (page) => sei.push(page),
         signal,
       },
-      () => {
-        this.#nextCycleAtMs = 0;
+      (error) => {
+        if (error === undefined) this.#nextCycleAtElapsedMs = 0;
+        else this.#noteDamage(error);
       },
     );
     this.#loop = new ControlLoop({ config, store: this.#store, sei, runner: this.#runner, clock, logger, version });
   }
 
+  /** Resolves when the store turns out to be damaged: nothing more can be done with it. */
+  get damaged(): Promise<SatelliteError> {
+    return this.#damaged.promise;
+  }
+
   /** One line on how far the running jobs are; undefined: nothing runs. */
   progress(): string | undefined {
     const jobs = [...this.#runner.running.values()].map(({ progress }) => progress);
-    return jobs.length === 0 ? undefined : progressLine(jobs, this.#options.clock.now());
+    return jobs.length === 0 ? undefined : progressLine(jobs, this.#options.clock.elapsedMs());
   }
 
   start(): void {
@@ -108,23 +121,25 @@ export class Daemon {
   }
 
   async stop(): Promise<void> {
-    for (const task of this.#tasks.splice(0)) await task.destroy();
+    if (this.#abort.signal.aborted) return;
     this.#abort.abort();
+    for (const task of this.#tasks.splice(0)) await task.destroy();
+    await this.#cycling;
     await this.#runner.idle();
     this.#gates.close();
     this.#store.close();
   }
 
   async #tick(): Promise<void> {
-    const nowMs = this.#options.clock.now();
-    this.#logProgress(nowMs);
-    if (nowMs < this.#nextCycleAtMs) return;
-    this.#nextCycleAtMs = nowMs + this.#intervalMs();
-    try {
-      await this.#loop.cycle();
-    } catch (error) {
-      this.#logCycleError(error);
-    }
+    const elapsedMs = this.#options.clock.elapsedMs();
+    this.#logProgress(elapsedMs);
+    if (elapsedMs < this.#nextCycleAtElapsedMs) return;
+    this.#nextCycleAtElapsedMs = elapsedMs + this.#intervalMs();
+    this.#cycling = this.#loop.cycle().then(
+      () => undefined,
+      (error) => this.#logCycleError(error),
+    );
+    await this.#cycling;
   }
 
   #startOwnScans(): void {
@@ -167,19 +182,21 @@ export class Daemon {
 
   #logCycleError(thrown: unknown): void {
     if (this.#abort.signal.aborted) return;
-    const { code, message, hint, url } = toSatelliteError(thrown);
-    this.#options.logger.warn('SEI could not be talked to; the next cycle tries again', {
-      code,
-      error: message,
-      hint,
-      url,
-    });
+    const error = toSatelliteError(thrown);
+    const { code, message, hint, url, kind } = error;
+    const text = kind === 'storage' ? 'The store fails' : 'SEI could not be talked to';
+    this.#options.logger.warn(`${text}; the next cycle tries again`, { code, error: message, hint, url });
+    this.#noteDamage(error);
   }
 
-  #logProgress(nowMs: number): void {
+  #noteDamage(error: SatelliteError): void {
+    if (error.code === 'STORE_DAMAGED') this.#damaged.resolve(error);
+  }
+
+  #logProgress(elapsedMs: number): void {
     const jobs = [...this.#runner.running.values()].map(({ progress }) => progress);
-    if (jobs.length === 0 || nowMs - this.#lastProgressLogMs < progressLogMs) return;
-    this.#lastProgressLogMs = nowMs;
-    this.#options.logger.info('Scanning', summarise(jobs, nowMs));
+    if (jobs.length === 0 || elapsedMs - this.#lastProgressLogElapsedMs < progressLogMs) return;
+    this.#lastProgressLogElapsedMs = elapsedMs;
+    this.#options.logger.info('Scanning', summarise(jobs, elapsedMs));
   }
 }

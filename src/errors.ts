@@ -56,9 +56,34 @@ export class SatelliteError extends Error {
   }
 }
 
-/** Anything that was thrown, as a SatelliteError: what is not one of ours is a bug. */
+/** Anything that was thrown, as a SatelliteError: what is neither one of ours nor SQLite's is a bug. */
 export function toSatelliteError(thrown: unknown): SatelliteError {
   if (thrown instanceof SatelliteError) return thrown;
+  const storage = storageError(thrown);
+  if (storage !== undefined) return storage;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   return new SatelliteError(message, { code: 'INTERNAL', kind: 'bug', cause: thrown });
+}
+
+/** SQLite's primary result codes, the low byte of `errcode`, that the operator can do something about. */
+const storageCodes: Readonly<Record<number, { code: string; hint: string }>> = {
+  5: { code: 'STORE_IN_USE', hint: 'Stop the other satellite, or give this one its own satellite.data_dir.' },
+  8: { code: 'STORE_READ_ONLY', hint: 'Make satellite.data_dir writable; the satellite goes on by itself.' },
+  10: { code: 'STORE_IO_ERROR', hint: 'Look at the disk of satellite.data_dir; the satellite goes on by itself.' },
+  11: storeDamaged(),
+  13: { code: 'STORE_FULL', hint: 'Make room on the disk of satellite.data_dir; the satellite goes on by itself.' },
+  14: { code: 'STORE_UNUSABLE', hint: 'satellite.data_dir must be a folder that the satellite may write to.' },
+  26: storeDamaged(),
+};
+
+function storeDamaged() {
+  return { code: 'STORE_DAMAGED', hint: 'The file is set aside and a new one begun; look for the reason on the disk.' };
+}
+
+function storageError(thrown: unknown): SatelliteError | undefined {
+  const { code, errcode } = (thrown ?? {}) as { code?: unknown; errcode?: unknown };
+  if (code !== 'ERR_SQLITE_ERROR' || typeof errcode !== 'number') return undefined;
+  const known = storageCodes[errcode & 0xff];
+  if (known === undefined) return undefined;
+  return new SatelliteError(`The store: ${(thrown as Error).message}`, { ...known, kind: 'storage', cause: thrown });
 }

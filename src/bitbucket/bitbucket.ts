@@ -9,7 +9,9 @@ import type {
   BitbucketBranch,
   BitbucketCommit,
   BitbucketJsonDiff,
+  BitbucketProject,
   BitbucketPullRequest,
+  BitbucketRateLimit,
   BitbucketRepository,
   BitbucketTag,
 } from './types.ts';
@@ -49,7 +51,43 @@ export class Bitbucket {
 
   /** Everything the user may see, personal and archived repositories included. `archived` is ignored before 8.0. */
   async *repositories(): AsyncGenerator<BitbucketRepository, void, undefined> {
-    yield* values<BitbucketRepository>(this.client, 'repos', { archived: 'ALL', limit: 1000 });
+    for await (const page of this.repositoryPages()) yield* page.values;
+  }
+
+  async *repositoryPages(): AsyncGenerator<Page<BitbucketRepository>, void, undefined> {
+    yield* pages<BitbucketRepository>(this.client, 'repos', { archived: 'ALL', limit: 1000 });
+  }
+
+  /** One repository, under its present name where it was renamed. */
+  async repository(repository: RepositoryPath): Promise<BitbucketRepository> {
+    return this.client.getJson<BitbucketRepository>(pathOf(repository));
+  }
+
+  /** Those that the user may see. */
+  async *projects(): AsyncGenerator<Page<BitbucketProject>, void, undefined> {
+    yield* pages<BitbucketProject>(this.client, 'projects', { limit: 1000 });
+  }
+
+  /** The server's version, and the name of the user that it takes us for, as `userName`. */
+  async server(): Promise<{ version: string | undefined; userName: string | undefined }> {
+    const { body, userName } = await this.client.getAnswer<{ version?: unknown } | null>('application-properties');
+    return { version: typeof body?.version === 'string' ? body.version : undefined, userName };
+  }
+
+  /**
+   * The rate limit that is set for the user, which everybody may read of oneself; undefined where none is known: switched
+   * off, not licensed, or not shown to a token (bitbucket-dc-rest §2, §3).
+   */
+  async rateLimit(userName: string): Promise<BitbucketRateLimit | undefined> {
+    try {
+      return await this.client.getJson<BitbucketRateLimit>(
+        `admin/rate-limit/settings/users/${encodeURIComponent(userName)}`,
+      );
+    } catch (error) {
+      if (!(error instanceof SatelliteError) || !['gone', 'unsupported', 'permission'].includes(error.kind))
+        throw error;
+      return undefined;
+    }
   }
 
   /** The name of the user that Bitbucket takes us for; undefined for anonymous and for tokens without a user. */
@@ -93,6 +131,13 @@ export class Bitbucket {
       { until: range.until, since: range.since, merges: 'include', limit: 100 },
       start,
     );
+  }
+
+  /** All commits of the default branch: git counts the whole history for this. */
+  async commitCount(repository: RepositoryPath): Promise<number | undefined> {
+    const query = { withCounts: true, limit: 1 };
+    const page = await this.client.getJson<{ totalCount?: unknown }>(`${pathOf(repository)}/commits`, query);
+    return typeof page.totalCount === 'number' ? page.totalCount : undefined;
   }
 
   /**

@@ -4,6 +4,7 @@ import type { IntegrationConfig } from '../config/config.ts';
 import { SatelliteError } from '../errors.ts';
 import { createHttp } from '../http/http.ts';
 import { networkError } from '../http/network-error.ts';
+import type { Probing } from '../http/probing.ts';
 import { proxyAnswerError } from '../http/proxy-error.ts';
 import type { ProxyServer } from '../http/proxy-server.ts';
 import { type RetryPolicy, withRetry } from '../http/retry.ts';
@@ -40,13 +41,17 @@ export class BitbucketClient {
   readonly #clock: Clock;
   readonly #signal: AbortSignal | undefined;
   readonly #proxy: ProxyServer | undefined;
+  readonly #probing: Probing | undefined;
   /** The answer that refused the credentials: from then on nothing is asked, so that the account is not locked. */
   #refusal: SatelliteError | undefined;
 
-  /** @param options.proxy undefined: none (`bitbucketProxy` decides) */
+  /**
+   * @param options.proxy undefined: none (`bitbucketProxy` decides)
+   * @param options.probing undefined: with all the patience of a crawl
+   */
   constructor(
     integration: IntegrationConfig,
-    options: { gate: Gate; clock: Clock; signal?: AbortSignal; proxy?: ProxyServer | undefined },
+    options: { gate: Gate; clock: Clock; signal?: AbortSignal; proxy?: ProxyServer | undefined; probing?: Probing },
   ) {
     const { credentials } = integration;
     this.#http = createHttp({
@@ -58,12 +63,13 @@ export class BitbucketClient {
             ? `Bearer ${credentials.token}`
             : `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`,
       },
-      timeoutMs: jsonTimeoutMs,
+      timeoutMs: options.probing?.timeoutMs ?? jsonTimeoutMs,
       tls: integration.tls,
       proxy: options.proxy,
       signal: options.signal,
     });
     this.#proxy = options.proxy;
+    this.#probing = options.probing;
     this.#gate = options.gate;
     this.#clock = options.clock;
     this.#signal = options.signal;
@@ -83,6 +89,7 @@ export class BitbucketClient {
         responseType: 'text',
         ...this.#abortable(),
       });
+      this.#probing?.onAnswer(headers);
       if (statusCode === 204) return { body: undefined as T, userName: undefined };
       if (statusCode !== 200) throw this.#answerError({ statusCode, headers, body, url });
       const userName = headers['x-ausername'];
@@ -132,36 +139,35 @@ export class BitbucketClient {
   }
 
   async #retried<T>(path: string, attempt: () => Promise<T>): Promise<T> {
-    return withRetry(
-      () =>
-        this.#gate.run(async () => {
-          if (this.#refusal !== undefined) throw this.#refusal;
-          this.counts.requests++;
-          killPoint('fetch:before');
-          try {
-            const value = await attempt();
-            killPoint('fetch:after');
-            return value;
-          } catch (thrown) {
-            const error = networkError(thrown, 'BITBUCKET', this.#urlOf(path), this.#proxy);
-            if (error instanceof SatelliteError && error.kind === 'auth') this.#refusal = error;
-            throw error;
-          }
-        }, this.#signal),
-      {
-        policy: retryPolicy,
-        clock: this.#clock,
-        ...this.#abortable(),
-        onRetry: (error, delayMs) => {
-          if (error.kind === 'throttled') {
-            this.counts.throttled++;
-            this.#gate.pause(delayMs, this.#clock.now());
-          } else {
-            this.counts.retried++;
-          }
-        },
+    const throughGate = () =>
+      this.#gate.run(async () => {
+        if (this.#refusal !== undefined) throw this.#refusal;
+        this.counts.requests++;
+        killPoint('fetch:before');
+        try {
+          const value = await attempt();
+          killPoint('fetch:after');
+          return value;
+        } catch (thrown) {
+          const error = networkError(thrown, 'BITBUCKET', this.#urlOf(path));
+          if (error instanceof SatelliteError && error.kind === 'auth') this.#refusal = error;
+          throw error;
+        }
+      }, this.#signal);
+    if (this.#probing !== undefined) return throughGate();
+    return withRetry(throughGate, {
+      policy: retryPolicy,
+      clock: this.#clock,
+      ...this.#abortable(),
+      onRetry: (error, delayMs) => {
+        if (error.kind === 'throttled') {
+          this.counts.throttled++;
+          this.#gate.pause(delayMs, this.#clock.elapsedMs());
+        } else {
+          this.counts.retried++;
+        }
       },
-    );
+    });
   }
 
   #urlOf(path: string): string {

@@ -14,7 +14,7 @@ export interface GateOptions {
  */
 export class Gate {
   readonly #queue: PQueue;
-  #reopensAtMs = 0;
+  #reopensAtElapsedMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor({ maxInFlight, requestsPerSecond }: GateOptions) {
@@ -38,14 +38,14 @@ export class Gate {
   }
 
   /** Lets nobody in for `ms`; a shorter pause does not shorten one that is under way. */
-  pause(ms: number, nowMs: number): void {
-    if (nowMs + ms <= this.#reopensAtMs) return;
-    this.#reopensAtMs = nowMs + ms;
+  pause(ms: number, elapsedMs: number): void {
+    if (elapsedMs + ms <= this.#reopensAtElapsedMs) return;
+    this.#reopensAtElapsedMs = elapsedMs + ms;
     this.#queue.pause();
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       // The wall clock may have been set back meanwhile: an old date must not outdo the next pause.
-      this.#reopensAtMs = 0;
+      this.#reopensAtElapsedMs = 0;
       this.#queue.start();
     }, ms);
   }

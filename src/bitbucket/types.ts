@@ -44,6 +44,13 @@ export interface BitbucketProject {
   readonly links?: BitbucketLinks | null;
 }
 
+/** A token bucket of requests. */
+export interface BitbucketRateLimit {
+  /** Exempt from the limit. */
+  readonly whitelisted?: boolean | null;
+  readonly settings?: { readonly capacity?: number | null; readonly fillRate?: number | null } | null;
+}
+
 export interface BitbucketRepository {
   /** The only name that never changes: key and slug do. */
   readonly id: number;

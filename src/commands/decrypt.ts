@@ -5,7 +5,7 @@ import { checkOutput, type OutputOptions, readBytes, writeOutput } from '../conf
 import type { EncryptionIo } from './encrypt.ts';
 import { EXIT_CANCELLED, readPassword } from './password.ts';
 
-export interface DecryptCommand extends OutputOptions {
+interface DecryptCommand extends OutputOptions {
   /** A path, or `-` for stdin. */
   readonly file: string;
 }
@@ -58,7 +58,8 @@ Environment variables:
 
 Exit codes:
   0     done
-  78    the file, the password or --out cannot be used; the message says why and what to do
+  64    wrong arguments
   74    the output could not be written
+  78    the file, the password or --out cannot be used; the message says why and what to do
   130   cancelled with Ctrl-C at the prompt; nothing was written
 `;

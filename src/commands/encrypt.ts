@@ -11,7 +11,7 @@ export interface EncryptionIo extends PasswordIo {
   exitCode?: number | string | null | undefined;
 }
 
-export interface EncryptCommand extends OutputOptions {
+interface EncryptCommand extends OutputOptions {
   /** A path, or `-` for stdin. */
   readonly file: string;
   readonly vendorFormat?: boolean | undefined;
@@ -99,7 +99,8 @@ Environment variables:
 
 Exit codes:
   0     done
-  78    the file, the password or --out cannot be used; the message says why and what to do
+  64    wrong arguments
   74    the output could not be written
+  78    the file, the password or --out cannot be used; the message says why and what to do
   130   cancelled with Ctrl-C at the prompt; nothing was written
 `;

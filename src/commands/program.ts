@@ -6,6 +6,7 @@ import { registerEncrypt } from './encrypt.ts';
 import { exitCodeOf, exitCodes } from './exit-code.ts';
 import { registerRun } from './run.ts';
 import { registerScan } from './scan.ts';
+import { registerStore } from './store.ts';
 import { registerValidate } from './validate.ts';
 
 /**
@@ -22,6 +23,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   registerRun(program);
   registerScan(program);
   registerValidate(program);
+  registerStore(program);
   registerEncrypt(program, process);
   registerDecrypt(program, process);
   try {

@@ -1,12 +1,19 @@
 import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
-import { Daemon } from '../daemon.ts';
+import type { LoadedConfig } from '../config/load.ts';
+import { Daemon, storePath } from '../daemon.ts';
+import { SatelliteError, toSatelliteError } from '../errors.ts';
 import { checkNetworkConfig, networkWarnings } from '../http/network-warnings.ts';
-import { createLogger } from '../ops/logger.ts';
+import { createLogger, type Logger } from '../ops/logger.ts';
 import { showProgress } from '../ops/progress-display.ts';
+import { setAside } from '../store/set-aside.ts';
 import { satelliteVersion } from '../version.ts';
 import { exitCodes } from './exit-code.ts';
 import { type ConfigOption, configOption, load } from './load.ts';
+
+interface RunOptions extends ConfigOption {
+  readonly once?: boolean;
+}
 
 export function registerRun(program: Command): void {
   program
@@ -14,35 +21,112 @@ export function registerRun(program: Command): void {
     .description('take jobs from SEI and run them until stopped')
     .option(...configOption)
     .option('--once', 'do the jobs that there are, report them, and exit')
-    .action(async (options: ConfigOption & { once?: boolean }) => {
+    .action(async (options: RunOptions) => {
       process.exitCode = await run(options);
     });
 }
 
-async function run(options: ConfigOption & { once?: boolean }): Promise<number> {
-  const { config, warnings } = await load(options);
-  const logger = createLogger(config.satellite.log);
-  for (const warning of warnings) logger.warn('Configuration', { code: 'CONFIG_WARNING', warning });
-  const { env } = process;
-  for (const warning of networkWarnings(config, env)) logger.warn('Network', { code: 'NETWORK_WARNING', warning });
-  checkNetworkConfig(config, env);
-  const version = satelliteVersion(env);
-  logger.info('Satellite starts', { version, config: config.path, dataDir: config.satellite.dataDir });
-  const daemon = new Daemon({ config, clock: systemClock, logger, version, env });
-  const hideProgress = process.stderr.isTTY ? showProgress(process.stderr, () => daemon.progress()) : () => undefined;
+/**
+ * One daemon after the other: a new configuration (SIGHUP) and a damaged store each end the one that runs, and the next
+ * goes on with the jobs of the store. So everything that a restart can take up, a reload can, too.
+ */
+async function run(options: RunOptions): Promise<number> {
+  let loaded = await loadChecked(options);
+  let logger = createLogger(loaded.config.satellite.log);
   const stopped = stopSignal();
-  try {
-    if (options.once === true) {
-      const failed = await Promise.race([daemon.once(), stopped]);
-      return typeof failed === 'number' && failed > 0 ? exitCodes.failed : exitCodes.ok;
+  const reloads = reloadSignals();
+  for (;;) {
+    logWarnings(loaded, logger);
+    const daemon = startedDaemon(loaded, logger);
+    const hideProgress = process.stderr.isTTY ? showProgress(process.stderr, () => daemon.progress()) : () => undefined;
+    try {
+      if (options.once === true) {
+        const failed = await Promise.race([daemon.once(), stopped]);
+        return typeof failed === 'number' && failed > 0 ? exitCodes.failed : exitCodes.ok;
+      }
+      daemon.start();
+      const end = await nextEnd(options, loaded, { daemon, stopped, reloads, logger });
+      if (end === undefined) return exitCodes.ok;
+      loaded = end;
+      logger = createLogger(loaded.config.satellite.log);
+    } finally {
+      hideProgress();
+      await daemon.stop();
     }
-    daemon.start();
-    logger.info('Satellite stops', { signal: await stopped });
-    return exitCodes.ok;
-  } finally {
-    hideProgress();
-    await daemon.stop();
   }
+}
+
+async function loadChecked(options: RunOptions): Promise<LoadedConfig> {
+  const loaded = await load(options);
+  checkNetworkConfig(loaded.config, process.env);
+  return loaded;
+}
+
+function logWarnings({ config, warnings }: LoadedConfig, logger: Logger): void {
+  for (const warning of warnings) logger.warn('Configuration', { code: 'CONFIG_WARNING', warning });
+  for (const warning of networkWarnings(config, process.env)) {
+    logger.warn('Network', { code: 'NETWORK_WARNING', warning });
+  }
+}
+
+/** With a store that is damaged already, the next attempt has a new one. */
+function startedDaemon({ config }: LoadedConfig, logger: Logger): Daemon {
+  const version = satelliteVersion(process.env);
+  const { dataDir } = config.satellite;
+  logger.info('Satellite starts', { version, config: config.path, dataDir });
+  const options = { config, clock: systemClock, logger, version, env: process.env };
+  try {
+    return new Daemon(options);
+  } catch (error) {
+    if (!(error instanceof SatelliteError) || error.code !== 'STORE_DAMAGED') throw error;
+    setStoreAside(dataDir, error, logger);
+    return new Daemon(options);
+  }
+}
+
+/** Undefined: the satellite is to stop. Otherwise the configuration to go on with. */
+async function nextEnd(
+  options: RunOptions,
+  loaded: LoadedConfig,
+  { daemon, stopped, reloads, logger }: RunningDaemon,
+): Promise<LoadedConfig | undefined> {
+  for (;;) {
+    const end = await Promise.race([stopped, daemon.damaged, reloads.next()]);
+    if (end instanceof SatelliteError) {
+      await daemon.stop();
+      setStoreAside(loaded.config.satellite.dataDir, end, logger);
+      return loaded;
+    }
+    if (end !== 'SIGHUP') {
+      logger.info('Satellite stops', { signal: end });
+      return undefined;
+    }
+    try {
+      const reloaded = await loadChecked(options);
+      logger.info('The configuration is read again', { config: reloaded.config.path });
+      return reloaded;
+    } catch (error) {
+      const { code, message } = toSatelliteError(error);
+      logger.error('The new configuration is refused; the old one stays', { code, error: message });
+    }
+  }
+}
+
+interface RunningDaemon {
+  readonly daemon: Daemon;
+  readonly stopped: Promise<NodeJS.Signals>;
+  readonly reloads: ReloadSignals;
+  readonly logger: Logger;
+}
+
+function setStoreAside(dataDir: string, { message, code }: SatelliteError, logger: Logger): void {
+  const aside = setAside(storePath(dataDir), systemClock.now());
+  logger.error('The store is damaged; it is set aside and a new one begun. SEI asks again for what is missing', {
+    code,
+    error: message,
+    aside,
+    hint: '`satellite store repair` takes over what can be read of it, before the satellite is started.',
+  });
 }
 
 /** The first signal asks for an orderly end, a second one for an end at once. */
@@ -57,4 +141,22 @@ export function stopSignal(): Promise<NodeJS.Signals> {
     });
   }
   return promise;
+}
+
+interface ReloadSignals {
+  next(): Promise<'SIGHUP'>;
+}
+
+/** Several signals before anybody looks are one. */
+function reloadSignals(): ReloadSignals {
+  let pending = Promise.withResolvers<'SIGHUP'>();
+  process.on('SIGHUP', () => pending.resolve('SIGHUP'));
+  return {
+    next: async () => {
+      const { promise } = pending;
+      const signal = await promise;
+      if (pending.promise === promise) pending = Promise.withResolvers();
+      return signal;
+    },
+  };
 }

@@ -5,6 +5,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { Gates } from '../bitbucket/gate.ts';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
+import { storePath } from '../daemon.ts';
 import { SatelliteError } from '../errors.ts';
 import { checkNetworkConfig, networkWarnings } from '../http/network-warnings.ts';
 import { seiProxy } from '../http/proxy-server.ts';
@@ -55,7 +56,7 @@ async function scan(options: ScanOptions): Promise<number> {
   const stopped = stopSignal().then(() => stop.abort());
   const clock = systemClock;
   // What goes to a folder says nothing about what SEI has: it neither uses nor changes what the store remembers.
-  const store = new Store(options.out === undefined ? join(satellite.dataDir, 'satellite.db') : ':memory:');
+  const store = new Store(options.out === undefined ? storePath(satellite.dataDir) : ':memory:');
   const gates = new Gates();
   try {
     const sei = new SeiClient(satellite, { clock, signal: stop.signal, proxy: seiProxy(satellite, env) });
@@ -90,7 +91,7 @@ async function scan(options: ScanOptions): Promise<number> {
 
 function line(runner: JobRunner): string | undefined {
   const jobs = [...runner.running.values()].map(({ progress }) => progress);
-  return jobs.length === 0 ? undefined : progressLine(jobs, systemClock.now());
+  return jobs.length === 0 ? undefined : progressLine(jobs, systemClock.elapsedMs());
 }
 
 function printTotals(store: Store, jobId: string): void {

@@ -1,3 +1,4 @@
+import { withoutLineEnd } from './line-end.ts';
 import { squash } from './names.ts';
 import { type Schema, typesOf } from './schema.ts';
 import { isEmpty, type ListNode, type ScalarNode, type TreeNode } from './tree.ts';
@@ -19,7 +20,7 @@ export function coerce(node: TreeNode, schema: Schema): TreeNode {
 /** Spaces at the ends are never meant, except in a secret; the line end of a block or a `$(cat file)` not even there. */
 function asText(node: ScalarNode, schema: Schema): ScalarNode {
   if (typeof node.value === 'boolean') return node;
-  const value = schema.writeOnly ? node.text.replace(/[\r\n]+$/, '') : node.text.trim();
+  const value = schema.writeOnly ? withoutLineEnd(node.text) : node.text.trim();
   const choice = schema.enum?.find((option) => typeof option === 'string' && squash(option) === squash(value));
   return { ...node, value: typeof choice === 'string' ? choice : value };
 }

@@ -4,6 +4,7 @@ import { type FileHandle, link, lstat, open, rename, rm } from 'node:fs/promises
 import { basename, dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { SatelliteError } from '../errors.ts';
+import { errnoOf } from './errno.ts';
 
 /** A thousand times what a real one has; /dev/zero has to end somewhere. */
 const MAX_FILE_BYTES = 16 * 2 ** 20;
@@ -11,7 +12,7 @@ const MAX_FILE_BYTES = 16 * 2 ** 20;
 /**
  * The bytes of a file, a pipe, or stdin.
  *
- * @throws {SatelliteError} CONFIG_FILE_UNREADABLE
+ * @throws {SatelliteError} CONFIG_UNREADABLE
  */
 export async function readBytes(source: string | AsyncIterable<Buffer | string>): Promise<Buffer> {
   const name = typeof source === 'string' ? source : 'stdin';
@@ -26,7 +27,7 @@ export async function readBytes(source: string | AsyncIterable<Buffer | string>)
     }
   } catch (error) {
     throw new SatelliteError(`${name} cannot be read: ${reasonOf(error)}.`, {
-      code: 'CONFIG_FILE_UNREADABLE',
+      code: 'CONFIG_UNREADABLE',
       kind: 'config',
       hint: 'Check the path, and that the user who runs this may read the file.',
       cause: error,
@@ -73,7 +74,7 @@ export async function checkOutput(options: OutputOptions): Promise<void> {
     if (!existing.isFile()) throw new Error('it is there and is not a plain file');
     if (!options.force) throw outputExists(options.out);
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw outputFailed(options, error);
+    if (errnoOf(error) !== 'ENOENT') throw outputFailed(options, error);
   }
 }
 
@@ -98,7 +99,7 @@ async function publishNew(temporary: string, path: string): Promise<void> {
   try {
     await link(temporary, path);
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') throw outputExists(path);
+    if (errnoOf(error) === 'EEXIST') throw outputExists(path);
     // Some file systems have no hard links (FAT, several network mounts).
     await rename(temporary, path);
   }
@@ -147,10 +148,6 @@ function writeAll(stream: Writable, text: string): Promise<void> {
   });
 }
 
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-}
-
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'it does not exist',
   ENOTDIR: 'a part of the path is not a folder',
@@ -163,6 +160,5 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 function reasonOf(error: unknown): string {
-  const code = codeOf(error);
-  return (code && REASONS[code]) ?? (error instanceof Error ? error.message : String(error));
+  return REASONS[errnoOf(error)] ?? (error instanceof Error ? error.message : String(error));
 }

@@ -8,37 +8,67 @@ const MAX_WIDTH = 100;
 /** What YAML itself is made of. */
 const STRUCTURE = /[\s:=,[\]{}?"'|<>]/;
 
-/** The line that a span begins on, with secrets masked and a caret below what is meant. */
-export function excerptOf(text: string, lines: Lines, visibility: Visibility, span: Span): string {
-  const { line } = lines.placeOf(span.start);
-  const lineSpan = lines.spanOf(line);
-  const { shown, columns } = maskLine(text, lineSpan, visibility);
-  const from = columns[span.start - lineSpan.start] ?? shown.length;
-  const to = columns[Math.min(span.end, lineSpan.end) - lineSpan.start] ?? shown.length;
-  const cut = from > MAX_WIDTH - 20 ? from - 20 : 0;
-  const rest = cut + MAX_WIDTH < shown.length ? '…' : '';
-  const content = `${cut > 0 ? '…' : ''}${shown.slice(cut + (cut > 0 ? 1 : 0), cut + MAX_WIDTH)}${rest}`;
-  const caret = '^'.repeat(Math.max(1, Math.min(to, cut + MAX_WIDTH) - from));
-  const gutter = String(line);
-  return `  ${gutter} | ${content.trimEnd()}\n  ${' '.repeat(gutter.length)} | ${' '.repeat(from - cut)}${caret}`;
+/** Shows lines of one file with its secrets masked. */
+export class Excerpts {
+  readonly #text: string;
+  readonly #lines: Lines;
+  readonly #open: ReadonlyMap<number, readonly Span[]>;
+  readonly #hidden: ReadonlyMap<number, readonly Span[]>;
+
+  constructor(text: string, lines: Lines, visibility: Visibility) {
+    this.#text = text;
+    this.#lines = lines;
+    this.#open = byLine(visibility.open, lines);
+    this.#hidden = byLine(visibility.hidden, lines);
+  }
+
+  /** The line that a span begins on, and a caret below what is meant. */
+  of(span: Span): string {
+    const { line } = this.#lines.placeOf(span.start);
+    const { start, end } = this.#lines.spanOf(line);
+    const { shown, columns } = this.#masked(line);
+    const from = columns[span.start - start] ?? shown.length;
+    const to = columns[Math.min(span.end, end) - start] ?? shown.length;
+    const cut = from > MAX_WIDTH - 20 ? from - 20 : 0;
+    const rest = cut + MAX_WIDTH < shown.length ? '…' : '';
+    const content = `${cut > 0 ? '…' : ''}${shown.slice(cut + (cut > 0 ? 1 : 0), cut + MAX_WIDTH)}${rest}`;
+    const caret = '^'.repeat(Math.max(1, Math.min(to, cut + MAX_WIDTH) - from));
+    const gutter = String(line);
+    return `  ${gutter} | ${content.trimEnd()}\n  ${' '.repeat(gutter.length)} | ${' '.repeat(from - cut)}${caret}`;
+  }
+
+  /** `columns[i]` is where the i-th character of the line went; all of a masked piece go to where its mask begins. */
+  #masked(number: number): { shown: string; columns: readonly number[] } {
+    const { start, end } = this.#lines.spanOf(number);
+    const line = this.#text.slice(start, end);
+    const state = new Uint8Array(line.length);
+    paint(state, start, this.#open.get(number) ?? [], OPEN);
+    paint(state, start, this.#hidden.get(number) ?? [], HIDDEN);
+    const columns: number[] = [];
+    let shown = '';
+    for (let index = 0; index < state.length; ) {
+      const piece = pieceAt(line, state, index);
+      if (piece.comment) break;
+      for (let at = 0; at < piece.length; at++) columns.push(shown.length + (piece.masked ? 0 : at));
+      shown += piece.masked ? MASK : printable(line.slice(index, index + piece.length));
+      index += piece.length;
+    }
+    while (columns.length <= state.length) columns.push(shown.length);
+    return { shown, columns };
+  }
 }
 
-/** `columns[i]` is where the i-th character of the line went; all of a masked piece go to where its mask begins. */
-function maskLine(text: string, line: Span, visibility: Visibility): { shown: string; columns: readonly number[] } {
-  const state = new Uint8Array(line.end - line.start);
-  paint(state, line, visibility.open, OPEN);
-  paint(state, line, visibility.hidden, HIDDEN);
-  const columns: number[] = [];
-  let shown = '';
-  for (let index = 0; index < state.length; ) {
-    const piece = pieceAt(text.slice(line.start, line.end), state, index);
-    if (piece.comment) break;
-    for (let at = 0; at < piece.length; at++) columns.push(shown.length + (piece.masked ? 0 : at));
-    shown += piece.masked ? MASK : printable(text.slice(line.start + index, line.start + index + piece.length));
-    index += piece.length;
+function byLine(spans: readonly Span[], lines: Lines): ReadonlyMap<number, readonly Span[]> {
+  const found = new Map<number, Span[]>();
+  for (const span of spans) {
+    const last = lines.placeOf(Math.max(span.start, span.end - 1)).line;
+    for (let { line } = lines.placeOf(span.start); line <= last; line++) {
+      const there = found.get(line);
+      if (there) there.push(span);
+      else found.set(line, [span]);
+    }
   }
-  while (columns.length <= state.length) columns.push(shown.length);
-  return { shown, columns };
+  return found;
 }
 
 interface Piece {
@@ -65,11 +95,9 @@ function pieceAt(line: string, state: Uint8Array, index: number): Piece {
 const OPEN = 1;
 const HIDDEN = 2;
 
-function paint(state: Uint8Array, line: Span, spans: readonly Span[], value: number): void {
-  for (const span of spans) {
-    if (span.end > line.start && span.start < line.end) {
-      state.fill(value, Math.max(0, span.start - line.start), Math.min(state.length, span.end - line.start));
-    }
+function paint(state: Uint8Array, lineStart: number, spans: readonly Span[], value: number): void {
+  for (const { start, end } of spans) {
+    state.fill(value, Math.max(0, start - lineStart), Math.max(0, Math.min(state.length, end - lineStart)));
   }
 }
 

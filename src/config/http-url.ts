@@ -57,7 +57,7 @@ function faultOfText(text: string): AddressFault | undefined {
 function faultOfStart(text: string): AddressFault {
   const scp = /^[\w.-]+@([\w.-]+):/.exec(text);
   if (scp) return sshAddress(`https://${scp[1]}`);
-  const broken = /^(https?)(?::\/?|;\/\/|\/\/|:\/\/\/)(?=[^/])/i.exec(text);
+  const broken = /^(https?)(?::\/?|;\/\/|\/\/)(?=[^/])/i.exec(text);
   if (broken) {
     return { problem: '"://" is not complete', suggestion: `${broken[1]}://${text.slice(broken[0].length)}` };
   }

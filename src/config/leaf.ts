@@ -5,13 +5,16 @@ import { squash } from './names.ts';
 import { nearest } from './nearest.ts';
 import { isPlaceholder } from './placeholder.ts';
 import { type Finding, fault, finding } from './problem.ts';
-import type { Schema } from './schema.ts';
+import { type Schema, typesOf } from './schema.ts';
 import type { Path, ScalarNode, TreeNode } from './tree.ts';
 
 export interface Leaf {
   readonly node: TreeNode;
   readonly found: readonly Finding[];
 }
+
+/** Longer than any key, path or address; lists of names may be longer. */
+const MAX_LENGTH = 4096;
 
 /** A value as the schema wants it: references to the environment filled in, then the type. */
 export function readLeaf(node: ScalarNode, schema: Schema, path: Path, env: NodeJS.ProcessEnv): Leaf {
@@ -22,6 +25,10 @@ export function readLeaf(node: ScalarNode, schema: Schema, path: Path, env: Node
       return { node, found: [fault('BAD_REFERENCE', path, filled.problem, { span: node, expected: filled.expected })] };
     }
     value = { ...node, text: filled.text, value: filled.text, ...(filled.filled && { filled: true }) };
+  }
+  if (value.text.length > MAX_LENGTH && !typesOf(schema).includes('array')) {
+    const found = fault('TOO_LONG', path, 'far too long', { span: node, expected: expectedBy(schema) });
+    return { node: { ...value, text: '', value: '' }, found: [found] };
   }
   if (typeof value.value === 'string' && isPlaceholder(value.text)) {
     const found = fault('PLACEHOLDER', path, 'a placeholder was left in', { span: node, expected: expectedBy(schema) });

@@ -10,9 +10,13 @@ export interface LineFault {
   readonly sure: boolean;
 }
 
+/** Whoever writes longer lines than that does not do it by hand. */
+const MAX_LENGTH = 1000;
+
 /** The usual slips of whoever writes YAML by hand. */
 export function faultsOfLine(line: string): readonly LineFault[] {
-  return [spaceFault, templateFault, valueFault, keyFault].flatMap((look) => look(line) ?? []);
+  const text = line.slice(0, MAX_LENGTH);
+  return [spaceFault, templateFault, valueFault, keyFault].flatMap((look) => look(text) ?? []);
 }
 
 /** Copied from a web page or a chat: looks like a space and is none. */

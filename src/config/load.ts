@@ -97,15 +97,11 @@ function notASection(text: string, root: TreeNode | undefined): Finding {
 
 /** Whether nothing wrong was found at or below a path, nor with what it stands in. */
 function soundness(found: readonly Finding[]): (path: Path) => boolean {
-  const broken = found.filter(isError).map(({ path }) => formatPath(path));
-  return (path) => {
-    const wanted = formatPath(path);
-    return !broken.some((other) => isWithin(other, wanted) || isWithin(wanted, other));
-  };
-}
-
-function isWithin(inner: string, outer: string): boolean {
-  return inner === outer || inner.startsWith(`${outer}.`) || inner.startsWith(`${outer}[`);
+  const broken = found.filter(isError).map(({ path }) => path);
+  const exactly = new Set(broken.map(formatPath));
+  const above = new Set(broken.flatMap((path) => path.map((_step, depth) => formatPath(path.slice(0, depth)))));
+  return (path) =>
+    !above.has(formatPath(path)) && !path.some((_step, depth) => exactly.has(formatPath(path.slice(0, depth + 1))));
 }
 
 function pointed(finding: Finding, root: TreeNode): Finding {

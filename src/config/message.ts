@@ -1,9 +1,10 @@
 import { relative } from 'node:path';
-import { excerptOf } from './excerpt.ts';
+import { Excerpts } from './excerpt.ts';
 import { Lines } from './lines.ts';
 import type { Finding, Problem } from './problem.ts';
-import { formatPath, type Span } from './tree.ts';
-import { type Visibility, visibleByGuess } from './visible.ts';
+import { formatPath } from './tree.ts';
+import type { Visibility } from './visible.ts';
+import { visibleByGuess } from './visible-by-guess.ts';
 
 /** More than that nobody reads at once. */
 const MAX_SHOWN = 20;
@@ -17,6 +18,7 @@ export function locate(
 ): readonly Problem[] {
   const lines = new Lines(text);
   const visible = visibility ?? visibleByGuess(text, lines);
+  const excerpts = new Excerpts(text, lines, visible);
   return firstOfEach(found.toSorted(byWeight))
     .toSorted((one, other) => byWeight(one, other) || (one.span?.start ?? -1) - (other.span?.start ?? -1))
     .map((finding) => {
@@ -34,7 +36,7 @@ export function locate(
         message,
         ...(span && lines.placeOf(span.start)),
         ...(expected !== undefined && { expected }),
-        ...(span && { excerpt: excerptOf(text, lines, visible, span as Span) }),
+        ...(span && { excerpt: excerpts.of(span) }),
       };
     });
 }

@@ -167,18 +167,21 @@ class TreeBuilder {
   #map(start: number): MapNode {
     const entries: Entry[] = [];
     const merged: Entry[] = [];
+    const own = new Map<string, Span>();
     while (!this.#atPop()) {
       const key = this.#node({ start, end: start + 1 });
       if (key.kind !== 'scalar') throw this.#badKey(key);
       const value = this.#below(key.text, () => this.#node(key));
+      const first = own.get(key.text);
       if (key.text === '<<') merged.push(...this.#mergedEntries(value));
-      else this.#add(entries, { key: key.text, keySpan: { start: key.start, end: key.end }, value });
+      else entries.push({ key: key.text, keySpan: { start: key.start, end: key.end }, value });
+      if (first) this.#duplicate(key, first);
+      else own.set(key.text, key);
     }
     this.#cursor++;
-    const own = new Set(entries.map((entry) => entry.key));
     for (const entry of merged) {
       if (!own.has(entry.key)) entries.push(entry);
-      own.add(entry.key);
+      own.set(entry.key, entry.keySpan);
     }
     return { kind: 'map', start, end: entries.at(-1)?.value.end ?? start + 1, entries };
   }
@@ -209,15 +212,11 @@ class TreeBuilder {
     );
   }
 
-  #add(entries: Entry[], entry: Entry): void {
-    const first = entries.find((other) => other.key === entry.key);
-    entries.push(entry);
-    if (!first) return;
-    const { line } = this.#lines.placeOf(first.keySpan.start);
+  #duplicate(key: ScalarNode, first: Span): void {
+    const { line } = this.#lines.placeOf(first.start);
     const message = `a second time; the first is on line ${line}`;
-    this.#found.push(
-      fault('DUPLICATE_KEY', [...this.#path, entry.key], message, { span: entry.keySpan, expected: 'each key once' }),
-    );
+    const details = { span: key, expected: 'each key once' };
+    this.#found.push(fault('DUPLICATE_KEY', [...this.#path, key.text], message, details));
   }
 
   #unusable(code: string, message: string, span: Span, expected?: string): Unusable {

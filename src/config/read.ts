@@ -6,8 +6,8 @@ import { errnoOf } from './errno.ts';
 import { readableByOthers, writableByOthers } from './mode.ts';
 import { ConfigError, type Finding, fault, finding } from './problem.ts';
 
-/** A thousand times the usual file; more is another file. */
-const MAX_BYTES = 1024 * 1024;
+/** A hundred times a large file; more is another file. */
+const MAX_BYTES = 512 * 1024;
 
 export interface ReadOptions {
   readonly env: NodeJS.ProcessEnv;

@@ -82,7 +82,8 @@ export function looksSecret(text: string): boolean {
 
 /** `user:password@host`, `https://token@host`; not the plain `git@host` of a clone address. */
 export function holdsLogin(text: string): boolean {
-  return /(?::|\/\/)[^@]*@/.test(text) && !/^(?:ssh:\/\/)?git@[^@]*$/.test(text.trim());
+  const login = text.slice(0, Math.max(0, text.lastIndexOf('@')));
+  return /:|\/\//.test(login) && !/^(?:ssh:\/\/)?git$/.test(login.trim());
 }
 
 /** Long, unbroken, letters and digits mixed: nobody's name for anything. */
@@ -97,12 +98,15 @@ export function isOrdinaryWord(text: string): boolean {
   return isKnownKey(text) || (/^[A-Za-z_][\w. -]{0,39}$/.test(text) && !hasTokenShape(text));
 }
 
+/** No file has as many; a broken one may look as if it had. */
+const MAX_SECRETS = 500;
+
 /** The file's secrets as far as they are known, to keep them out of the few words that messages repeat from it. */
 export class Discretion {
   readonly #secrets: readonly string[];
 
   constructor(secrets: readonly string[]) {
-    this.#secrets = secrets.filter((secret) => secret.length >= 4);
+    this.#secrets = [...new Set(secrets)].filter((secret) => secret.length >= 4).slice(0, MAX_SECRETS);
   }
 
   get holdsSecrets(): boolean {

@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import { errnoOf } from './errno.ts';
+import { withoutLineEnd } from './line-end.ts';
 import { writableByOthers } from './mode.ts';
 import { type Finding, fault } from './problem.ts';
 import { configSchema, resolveSchema, type Schema } from './schema.ts';
@@ -90,7 +91,7 @@ async function readSecret(name: string, surroundings: Surroundings): Promise<Sec
         };
       if (writableByOthers(mode))
         return { path, problem: `others than its owner can write this file; run: chmod 600 ${path}` };
-      const text = (await readFile(path, 'utf8')).replace(/^\uFEFF/, '').replace(/[\r\n]+$/, '');
+      const text = withoutLineEnd((await readFile(path, 'utf8')).replace(/^\uFEFF/, ''));
       if (text !== '') return { path, text };
       return { path, problem: 'this file is empty', expected: 'a file with the secret in it' };
     } catch (error) {

@@ -30,7 +30,7 @@ export function explainText(text: string): Finding {
   const lines = new Lines(text);
   const first = contentLines(lines, 1, lines.count)[0] ?? 1;
   const words = wholeFile(text) ?? {
-    message: /^\s*(?:export\s+)?[\w.-]+\s*=/m.test(text)
+    message: /^[ \t]*(?:export )?[\w.-]+ *=/m.test(text)
       ? 'lines of key=value, not YAML'
       : 'the file is one piece of text',
     expected: 'the sections satellite and integrations',

@@ -1,5 +1,4 @@
-import type { Lines } from './lines.ts';
-import { Discretion, isKnownKey, isOpenValue, isOrdinaryWord, isSecretKey, resemblesKey } from './secrecy.ts';
+import { Discretion, isOpenValue, isOrdinaryWord, isSecretKey } from './secrecy.ts';
 import type { Span, TreeNode } from './tree.ts';
 
 /** Which pieces of the text may be shown. What is in neither list is masked word by word. */
@@ -36,59 +35,13 @@ export function visibleOf(root: TreeNode, text: string): Visibility {
   return withCopies(text, open, hidden, secrets);
 }
 
-/**
- * For a file that could not be read: line by line, on the safe side. What is indented below a secret is part of it,
- * and of other lines only known words are shown.
- */
-export function visibleByGuess(text: string, lines: Lines): Visibility {
-  const open: Span[] = [];
-  const hidden: Span[] = [];
-  const secrets: string[] = [];
-  let secretIndent = Number.POSITIVE_INFINITY;
-  for (let number = 1; number <= lines.count; number++) {
-    const { start, end } = lines.spanOf(number);
-    const line = text.slice(start, end);
-    const indent = line.search(/[^\s-]/);
-    if (indent < 0) continue;
-    if (indent > secretIndent) {
-      hidden.push({ start: start + indent, end });
-      secrets.push(line.trim());
-      continue;
-    }
-    secretIndent = Number.POSITIVE_INFINITY;
-    const match = /^[\s-]*(["']?)([A-Za-z_][\w.-]*)\1\s*[:=]\s*/.exec(line);
-    const key = match?.[2] ?? '';
-    if (!match) {
-      open.push(...knownWords(line, start));
-    } else {
-      const keyStart = start + line.indexOf(key);
-      // An unknown word may be a piece of a secret that lost its key; a mistyped key is near a right one.
-      if (resemblesKey(key)) open.push({ start: keyStart, end: keyStart + key.length });
-      const value = line.slice(match[0].length).trimEnd();
-      const span = { start: start + match[0].length, end };
-      if (isSecretKey(key)) secretIndent = indent;
-      if (isReference(value) || (isOpenValue(key, value) && !/^[{[|>&*!]/.test(value))) open.push(span);
-      else if (isSecretKey(key) || !/^[{[]/.test(value)) {
-        hidden.push(span);
-        if (isSecretKey(key)) secrets.push(value, value.replace(/^["']|["']$/g, ''));
-      } else open.push(...knownWords(value, span.start));
-    }
-  }
-  return withCopies(text, open, hidden, secrets);
-}
-
 /** A name of an environment variable is not a secret, what it is replaced with is; a default might be one. */
-function isReference(text: string): boolean {
+export function isReference(text: string): boolean {
   return /^["']?\$\{[A-Z][A-Z0-9_]*(?::\?[^{}]*)?\}["']?$/.test(text.trim());
 }
 
-function knownWords(text: string, offset: number): readonly Span[] {
-  return [...text.matchAll(/[A-Za-z_][\w-]*/g)]
-    .filter(([word]) => isKnownKey(word) || /^(?:true|false|null|yes|no|on|off|bitbucket_server)$/i.test(word))
-    .map((match) => ({ start: offset + match.index, end: offset + match.index + match[0].length }));
-}
-
-function withCopies(
+/** What is secret in one place is secret in all. */
+export function withCopies(
   text: string,
   open: readonly Span[],
   hidden: readonly Span[],

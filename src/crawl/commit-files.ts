@@ -36,9 +36,12 @@ export class CommitFilesReader {
     return reading;
   }
 
-  /** To be called inside a transaction; what it saves is dropped from memory. */
+  /** To be called inside a transaction, and `persisted` once that has succeeded. */
   persist(): void {
     for (const [sha, files] of this.#unsaved) this.#store.commitFiles.add(sha, toStored(files));
+  }
+
+  persisted(): void {
     this.#unsaved.clear();
   }
 

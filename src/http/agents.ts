@@ -10,13 +10,15 @@ import {
   type ProxyRoute,
   proxyAuthorization,
 } from './proxy-connection.ts';
-import { watchTls } from './tls-facts.ts';
+import { type TlsFacts, watchTls } from './tls-facts.ts';
 import type { Trust } from './trust.ts';
 
 export interface Way {
   /** What the requests go to; the connections lead to its host and port only. */
   readonly url: string;
   readonly trust: Trust;
+  /** Kept up to date with each connection. */
+  readonly facts: TlsFacts;
   readonly insecure: boolean;
   /** Undefined: straight. */
   readonly route: ProxyRoute | undefined;
@@ -27,12 +29,12 @@ export interface Way {
  * the target itself: the proxy sees neither the requests nor the credentials in them. Plain http is handed to an HTTP
  * proxy request by request, as proxies commonly allow tunnels to port 443 only.
  */
-export function agentsFor({ url, trust, insecure, route }: Way): { agent: Agents; request?: RequestFunction } {
+export function agentsFor({ url, trust, facts, insecure, route }: Way): { agent: Agents; request?: RequestFunction } {
   const target = new URL(url);
   const destination: Destination = { host: hostOf(target), port: portOf(target), url };
   if (target.protocol === 'https:') {
     const open = route && (() => connectThroughProxy(route, destination));
-    return { agent: { https: new HttpsAgent(trust, insecure, open) } };
+    return { agent: { https: new HttpsAgent({ trust, facts, insecure }, open) } };
   }
   if (route === undefined) return { agent: { http: new http.Agent({ keepAlive: true }) } };
   if (route.proxy.protocol.startsWith('socks')) {
@@ -48,20 +50,20 @@ type OpenConnection = () => Promise<Duplex>;
 type OnCreated = (error: Error | null, stream: Duplex) => void;
 
 class HttpsAgent extends https.Agent {
-  readonly #hasClientCertificate: boolean;
+  readonly #facts: TlsFacts;
   readonly #open: OpenConnection | undefined;
 
-  constructor(trust: Trust, insecure: boolean, open: OpenConnection | undefined) {
+  constructor({ trust, facts, insecure }: Pick<Way, 'trust' | 'facts' | 'insecure'>, open: OpenConnection | undefined) {
     // `rejectUnauthorized` is said outright, so that NODE_TLS_REJECT_UNAUTHORIZED has no say.
     super({ keepAlive: true, secureContext: trust.server, rejectUnauthorized: !insecure });
-    this.#hasClientCertificate = trust.hasClientCertificate;
+    this.#facts = facts;
     this.#open = open;
   }
 
   override createConnection(options: https.RequestOptions, onCreated?: OnCreated): Duplex | null | undefined {
     const secured = (tunnel?: Duplex) => {
       const socket = super.createConnection({ ...options, ...(tunnel && { socket: tunnel }) });
-      watchTls(socket, this.#hasClientCertificate);
+      watchTls(socket, this.#facts);
       return socket;
     };
     if (this.#open === undefined) return secured();

@@ -1,7 +1,8 @@
 import got, { type Got } from 'got';
 import type { TlsConfig } from '../config/config.ts';
 import { agentsFor } from './agents.ts';
-import type { ProxyServer } from './proxy-server.ts';
+import { type ProxyServer, proxyName } from './proxy-server.ts';
+import type { TlsFacts } from './tls-facts.ts';
 import { trustOf } from './trust.ts';
 
 export interface HttpOptions {
@@ -16,6 +17,12 @@ export interface HttpOptions {
   readonly proxy?: ProxyServer | undefined;
   /** When aborted, connections that are still being set up through the proxy are given up. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** What got carries along with each request, errors included (`options.context`), for messages. */
+export interface ConnectionContext extends Record<string, unknown> {
+  readonly tlsFacts: TlsFacts;
+  readonly proxyName: string | undefined;
 }
 
 /** A proxy that does not know how to reach the target may take its time to say so. */
@@ -34,10 +41,13 @@ export function createHttp({ baseUrl, headers, timeoutMs, tls, proxy, signal }: 
   const trust = trustOf(tls);
   const setupTimeoutMs = Math.min(proxySetupTimeoutMs, timeoutMs);
   const route = proxy && { proxy, secureContext: trust.proxy, setupTimeoutMs, signal };
+  const tlsFacts: TlsFacts = { hasClientCertificate: trust.hasClientCertificate };
+  const context: ConnectionContext = { tlsFacts, proxyName: proxy && proxyName(proxy) };
   return got.extend({
+    context,
     prefixUrl: `${baseUrl}/`,
     headers: { 'user-agent': 'ingestion-satellite', ...headers },
-    ...agentsFor({ url: baseUrl, trust, insecure, route }),
+    ...agentsFor({ url: baseUrl, trust, facts: tlsFacts, insecure, route }),
     https: { rejectUnauthorized: !insecure },
     timeout: { request: timeoutMs },
     retry: { limit: 0 },

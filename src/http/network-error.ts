@@ -1,25 +1,26 @@
 import { RequestError } from 'got';
 import { SatelliteError } from '../errors.ts';
+import type { ConnectionContext } from './http.ts';
 import { hostOf, portOf } from './no-proxy.ts';
-import { hostAndPort, type Leg, type ProxyServer, proxyName } from './proxy-server.ts';
+import { hostAndPort, type Leg } from './proxy-server.ts';
 import { tlsError } from './tls-error.ts';
 
 /**
  * What got throws when no usable answer came: the deadline passed, the connection failed or broke, the proxy or a
  * certificate stood in the way. An abort and anything that is not got's is passed through as it is.
- *
- * @param proxy the one that the request went through
  */
-export function networkError(thrown: unknown, leg: Leg, url: string, proxy?: ProxyServer): unknown {
+export function networkError(thrown: unknown, leg: Leg, url: string): unknown {
   if (!(thrown instanceof RequestError) || thrown.name === 'AbortError') return thrown;
   const { cause, code } = thrown;
   // Given up by the satellite itself while the proxy had not answered yet.
-  if (cause instanceof Error && cause.name === 'AbortError') return cause;
+  if ((cause as Partial<Error> | undefined)?.name === 'AbortError') return cause;
   if (cause instanceof SatelliteError) return proxyError(cause, url);
   const target = new URL(url);
-  const refused = tlsError(cause, { prefix: leg, name: hostAndPort(hostOf(target), portOf(target)), url }, thrown);
+  const { tlsFacts, proxyName } = contextOf(thrown);
+  const peer = { prefix: leg, name: hostAndPort(hostOf(target), portOf(target)), url };
+  const refused = tlsError(cause, peer, tlsFacts, thrown);
   if (refused !== undefined) return refused;
-  const through = proxy === undefined ? '' : ` (through the proxy ${proxyName(proxy)})`;
+  const through = proxyName === undefined ? '' : ` (through the proxy ${proxyName})`;
   const timedOut = code === 'ETIMEDOUT';
   // Where a name has several addresses and none answers, Node leaves the message empty.
   const what = thrown.message || code;
@@ -30,6 +31,13 @@ export function networkError(thrown: unknown, leg: Leg, url: string, proxy?: Pro
     url,
     cause: thrown,
   });
+}
+
+/** The request may have failed before it had any options. */
+function contextOf({ options }: RequestError): ConnectionContext {
+  const { tlsFacts = { hasClientCertificate: false }, proxyName } = (options?.context ??
+    {}) as Partial<ConnectionContext>;
+  return { tlsFacts, proxyName };
 }
 
 /** The connection knows the host only; the caller knows the resource. */

@@ -16,7 +16,7 @@ import {
 } from './proxy-error.ts';
 import { hostAndPort, type ProxyServer, proxyName } from './proxy-server.ts';
 import { tlsError } from './tls-error.ts';
-import { watchTls } from './tls-facts.ts';
+import { type TlsFacts, watchTls } from './tls-facts.ts';
 
 export interface ProxyRoute {
   readonly proxy: ProxyServer;
@@ -65,13 +65,14 @@ async function settingUp(route: ProxyRoute, url: string, finish: (socket: Socket
   const { proxy, signal, setupTimeoutMs } = route;
   signal?.throwIfAborted();
   const isTls = proxy.protocol === 'https';
-  const socket = isTls ? openTls(route) : tcpConnect({ host: proxy.host, port: proxy.port, keepAlive: true });
+  const facts: TlsFacts = { hasClientCertificate: false };
+  const socket = isTls ? openTls(route, facts) : tcpConnect({ host: proxy.host, port: proxy.port, keepAlive: true });
   // An error between two steps, when nobody happens to listen, must not end the process. The next step meets it.
   socket.on('error', () => undefined);
   let end: unknown;
   const giveUp = (reason: unknown) => {
     end = reason;
-    socket.destroy(reason instanceof Error ? reason : undefined);
+    socket.destroy(new Error('given up'));
   };
   const onAbort = () => giveUp(signal?.reason);
   signal?.addEventListener('abort', onAbort, { once: true });
@@ -84,14 +85,14 @@ async function settingUp(route: ProxyRoute, url: string, finish: (socket: Socket
     return await finish(socket);
   } catch (thrown) {
     socket.destroy();
-    throw end ?? setupError(thrown, proxy, url);
+    throw end ?? setupError(thrown, proxy, url, facts);
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);
   }
 }
 
-function openTls({ proxy, secureContext }: ProxyRoute): Socket {
+function openTls({ proxy, secureContext }: ProxyRoute, facts: TlsFacts): Socket {
   const socket = tlsConnect({
     host: proxy.host,
     port: proxy.port,
@@ -101,16 +102,16 @@ function openTls({ proxy, secureContext }: ProxyRoute): Socket {
     // Said outright, so that NODE_TLS_REJECT_UNAUTHORIZED has no say.
     rejectUnauthorized: true,
   });
-  watchTls(socket, false);
+  watchTls(socket, facts);
   return socket;
 }
 
-function setupError(thrown: unknown, proxy: ProxyServer, url: string): unknown {
+function setupError(thrown: unknown, proxy: ProxyServer, url: string, facts: TlsFacts): unknown {
   if (thrown instanceof SatelliteError) return thrown;
   const { code = '', message } = thrown as NodeJS.ErrnoException;
   if (code.startsWith('HPE_')) return proxyProtocolWrong(proxy, url);
   const refused =
-    proxy.protocol === 'https' ? tlsError(thrown, { prefix: 'PROXY', name: proxyName(proxy), url }) : undefined;
+    proxy.protocol === 'https' ? tlsError(thrown, { prefix: 'PROXY', name: proxyName(proxy), url }, facts) : undefined;
   if (refused !== undefined) return refused;
   const what =
     code === 'ECONNRESET' || code === 'EPIPE'
@@ -181,7 +182,7 @@ async function addressOf(host: string, family: 0 | 4): Promise<string> {
  * read here, once, and the error itself goes no further.
  */
 function socksError(thrown: unknown, proxy: ProxyServer, target: ProxyTarget): SatelliteError {
-  const text = thrown instanceof Error ? thrown.message : '';
+  const { message: text = '' } = (thrown ?? {}) as Partial<Error>;
   if (/authentication/i.test(text)) return proxyAuthenticationRequired(proxy, target.url);
   if (/rejected/i.test(text)) {
     const reason = text.split('- ').at(-1) ?? text;

@@ -47,7 +47,7 @@ export function proxyAuthenticationRequired(
   schemes?: string | readonly string[],
 ): SatelliteError {
   const name = proxy === undefined ? 'A proxy on the way' : `The proxy ${proxyName(proxy)}`;
-  const offered = [schemes ?? []].flat().map((scheme) => scheme.trim().split(/[\s,]/)[0] ?? '');
+  const offered = schemesOf([schemes ?? []].flat().join(', '));
   const details = { code: 'PROXY_AUTHENTICATION_REQUIRED', kind: 'config', url } as const;
   if (offered.length > 0 && !offered.some((scheme) => scheme.toLowerCase() === 'basic')) {
     return new SatelliteError(`${name} wants a login by ${offered.join(' or ').slice(0, 80)} only`, {
@@ -71,6 +71,12 @@ export function proxyAuthenticationRequired(
         ? 'Write username and password into satellite.proxy.'
         : `Write them into ${proxy.source}: http://user:password@host:port.`,
   });
+}
+
+/** The names in a list of challenges (RFC 9110 §11.6.1): a token, and not the name of a parameter. */
+function schemesOf(challenges: string): string[] {
+  const bare = challenges.replace(/"[^"]*"/g, '""');
+  return [...bare.matchAll(/(?:^|,)\s*([\w-]+)(?!\s*=)(?=[\s,]|$)/g)].map(([, scheme = '']) => scheme);
 }
 
 /** What the proxy says in place of the target, other than yes. To a wrong password tinyproxy says 401. */

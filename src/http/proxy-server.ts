@@ -101,8 +101,10 @@ const defaultPorts: Readonly<Record<ProxyServer['protocol'], number>> = {
 function proxyOfVariable(name: string, value: string): ProxyServer {
   const url = parseUrl(/^[a-z][a-z\d+.-]*:\/\//i.test(value) ? value : `http://${value}`);
   const protocol = protocolOf(url?.protocol);
+  // A password with a plain # or / in it ends the host name early: what looks like one then is the user's name.
+  const isCut = value.includes('@') && url?.username === '';
   // The value is left out of the message on purpose, and the parser's error too: both may hold a password.
-  if (url === undefined || protocol === undefined || url.hostname === '') {
+  if (url === undefined || protocol === undefined || url.hostname === '' || isCut) {
     throw new SatelliteError(`The environment variable ${name} is not the url of a proxy`, {
       code: 'PROXY_URL_INVALID',
       kind: 'config',

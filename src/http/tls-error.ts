@@ -1,5 +1,5 @@
 import { SatelliteError } from '../errors.ts';
-import { type PresentedCertificate, tlsFactsOf } from './tls-facts.ts';
+import type { PresentedCertificate, TlsFacts } from './tls-facts.ts';
 import { type TlsFault, tlsFault } from './tls-fault.ts';
 
 export interface TlsPeer {
@@ -21,15 +21,18 @@ const tlsSections = {
  * A failed TLS connection, said in terms of what the operator can do; undefined where TLS is not the trouble. The text of
  * OpenSSL and Node is left out: it names files of their source and options that are not ours.
  *
- * @param thrown the error of the socket, as it was emitted
+ * @param thrown as the socket said it
  */
-export function tlsError(thrown: unknown, peer: TlsPeer, cause: unknown = thrown): SatelliteError | undefined {
-  if (!(thrown instanceof Error)) return undefined;
-  const { code } = thrown as NodeJS.ErrnoException;
-  const { certificate, ...facts } = tlsFactsOf(thrown);
-  const fault = tlsFault(code, thrown.message, facts);
+export function tlsError(
+  thrown: unknown,
+  peer: TlsPeer,
+  facts: TlsFacts,
+  cause: unknown = thrown,
+): SatelliteError | undefined {
+  const { code, message = '' } = (thrown ?? {}) as Partial<NodeJS.ErrnoException>;
+  const fault = tlsFault(code, message, facts.hasClientCertificate);
   if (fault === undefined) return undefined;
-  const { problem, hint } = wording(fault, certificate, peer, code ?? 'unknown reason');
+  const { problem, hint } = wording(fault, facts.certificate, peer, code ?? 'unknown reason');
   return new SatelliteError(problem, {
     code: `${peer.prefix}_TLS_${fault}`,
     kind: fault === 'FAILED' ? 'retryable' : 'config',

@@ -1,11 +1,11 @@
 import type { Duplex } from 'node:stream';
 import { type DetailedPeerCertificate, TLSSocket } from 'node:tls';
 
-/** What was known of a TLS connection when it failed; all of it is gone from the socket by the time the error is seen. */
+/** What is known of one end of TLS connections, for when one of them fails: by then the socket has forgotten it. */
 export interface TlsFacts {
-  readonly isCertificateRefused: boolean;
   readonly hasClientCertificate: boolean;
-  readonly certificate?: PresentedCertificate;
+  /** What the latest handshake brought, accepted or not. */
+  certificate?: PresentedCertificate;
 }
 
 /** Text from a certificate nobody vouches for: cut short and without control characters. */
@@ -18,31 +18,16 @@ export interface PresentedCertificate {
   readonly validTo: string;
 }
 
-const factsOfErrors = new WeakMap<object, TlsFacts>();
-
-/** @param thrown the error of a watched socket */
-export function tlsFactsOf(thrown: unknown): TlsFacts {
-  const facts = typeof thrown === 'object' && thrown !== null ? factsOfErrors.get(thrown) : undefined;
-  return facts ?? { isCertificateRefused: false, hasClientCertificate: false };
-}
-
 /**
- * Remembers with an error of the socket what the operator needs to know of the certificate. Node offers the certificate
- * only after it has been accepted (`secureConnect`), so it is read at `secure`, right before Node judges it. That event
- * is not documented: without it, messages only lose the names.
+ * Keeps what the operator needs to know of the server's certificate. Node offers it only after it has been accepted
+ * (`secureConnect`), so it is read at `secure`, right before Node judges it. That event is not documented: without it,
+ * messages only lose the names.
  */
-export function watchTls(socket: Duplex | null | undefined, hasClientCertificate: boolean): void {
+export function watchTls(socket: Duplex | null | undefined, facts: TlsFacts): void {
   if (!(socket instanceof TLSSocket)) return;
-  let certificate: PresentedCertificate | undefined;
   socket.prependOnceListener('secure', () => {
-    certificate = presented(socket.getPeerCertificate(true));
-  });
-  socket.prependOnceListener('error', (error: Error) => {
-    factsOfErrors.set(error, {
-      isCertificateRefused: Boolean(socket.authorizationError),
-      hasClientCertificate,
-      ...(certificate === undefined ? {} : { certificate }),
-    });
+    const certificate = presented(socket.getPeerCertificate(true));
+    if (certificate !== undefined) facts.certificate = certificate;
   });
 }
 

@@ -27,6 +27,17 @@ const certificateFaults: Readonly<Record<string, TlsFault>> = {
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'UNKNOWN_AUTHORITY',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'UNKNOWN_AUTHORITY',
   CERT_UNTRUSTED: 'UNKNOWN_AUTHORITY',
+  CERT_CHAIN_TOO_LONG: 'REFUSED',
+  CERT_REJECTED: 'REFUSED',
+  CERT_REVOKED: 'REFUSED',
+  CERT_SIGNATURE_FAILURE: 'REFUSED',
+  INVALID_CA: 'REFUSED',
+  INVALID_PURPOSE: 'REFUSED',
+  PATH_LENGTH_EXCEEDED: 'REFUSED',
+  UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY: 'REFUSED',
+  UNABLE_TO_DECRYPT_CERT_SIGNATURE: 'REFUSED',
+  // Node has no name for the newer ones, such as a key that is too short.
+  UNSPECIFIED: 'REFUSED',
 };
 
 /** Alerts by which a server refuses the certificate that it was shown: bad, unsupported, revoked, expired, unknown, unknown authority, access denied. */
@@ -38,19 +49,17 @@ const notTlsReasons = new Set([155, 156, 198, 267]);
 const unsupportedProtocolReason = 258;
 
 /**
- * @param facts `isCertificateRefused`: this side refused the server's certificate. `hasClientCertificate`: this side has
- *   one to show. A server that wants one and gets none says so in TLS 1.3 (alert 116) and ends in a plain handshake
- *   failure (40) before that; Java's says "bad certificate" (42).
+ * @param hasClientCertificate this side has one to show. A server that wants one and gets none says so in TLS 1.3 (alert
+ *   116) and ends in a plain handshake failure (40) before that; Java's says "bad certificate" (42).
  * @returns undefined for an error that is not one of TLS
  */
 export function tlsFault(
   code: string | undefined,
   message: string,
-  facts: { readonly isCertificateRefused: boolean; readonly hasClientCertificate: boolean },
+  hasClientCertificate: boolean,
 ): TlsFault | undefined {
   const fault = certificateFaults[code ?? ''];
   if (fault !== undefined) return fault;
-  if (facts.isCertificateRefused) return 'REFUSED';
   const reason = opensslReason(message);
   if (reason === undefined) return code === 'EPROTO' || code?.startsWith('ERR_SSL_') ? 'FAILED' : undefined;
   if (notTlsReasons.has(reason)) return 'NOT_TLS';
@@ -59,7 +68,7 @@ export function tlsFault(
   if (alert === 70) return 'VERSION';
   if (alert === 116) return 'CLIENT_CERTIFICATE_REQUIRED';
   if (alert === 40 || certificateAlerts.has(alert)) {
-    return facts.hasClientCertificate ? 'CLIENT_CERTIFICATE_REFUSED' : 'CLIENT_CERTIFICATE_REQUIRED';
+    return hasClientCertificate ? 'CLIENT_CERTIFICATE_REFUSED' : 'CLIENT_CERTIFICATE_REQUIRED';
   }
   return 'FAILED';
 }

@@ -11,6 +11,8 @@ import type { Store } from '../store/store.ts';
 import { jobFromRequest } from './job-request.ts';
 import { type JobRunner, maxRunningJobs } from './job-runner.ts';
 
+const maxFailedHeartbeats = 3;
+
 export interface ControlLoopOptions {
   readonly config: Config;
   readonly store: Store;
@@ -26,12 +28,15 @@ export interface ControlLoopOptions {
  *
  * unregistered → register (a 400 says that the id is still known) → registered → heartbeat each cycle; 409 or 404 →
  * register again at once. Any other failure ends the cycle: nothing is listed or reported to a server that does not
- * know us. A crash leaves a registration that the next process takes over, as the agent's id is kept in the store.
+ * know us; several of them in a row → unregistered, as a gateway may have put its own status in the place of the 409.
+ * A crash leaves a registration that the next process takes over, as the agent's id is kept in the store.
  */
 export class ControlLoop {
   readonly #options: ControlLoopOptions;
   readonly #handle: AgentHandle;
   #isRegistered = false;
+  /** In a row. */
+  #failedHeartbeats = 0;
 
   constructor(options: ControlLoopOptions) {
     this.#options = options;
@@ -63,8 +68,12 @@ export class ControlLoop {
     }
     try {
       await sei.heartbeat(handle);
+      this.#failedHeartbeats = 0;
     } catch (error) {
-      if (!(error instanceof SatelliteError) || error.kind !== 'gone') throw error;
+      if (!(error instanceof SatelliteError) || error.kind !== 'gone') {
+        this.#isRegistered = ++this.#failedHeartbeats < maxFailedHeartbeats;
+        throw error;
+      }
       await this.#register(handle);
     }
   }
@@ -82,6 +91,7 @@ export class ControlLoop {
       logger.info('SEI still knows this satellite', { agentId: handle.agent_id });
     }
     this.#isRegistered = true;
+    this.#failedHeartbeats = 0;
   }
 
   async #takeJobs(): Promise<number> {
@@ -140,7 +150,9 @@ export class ControlLoop {
         await sei.rejectJob(jobId, this.#handle.agent_id, 'scheduled');
         logger.info('A job that was accepted before a crash is given back', { jobId });
       } catch (error) {
-        if (!(error instanceof SatelliteError) || (error.kind !== 'gone' && error.kind !== 'bug')) throw error;
+        if (!(error instanceof SatelliteError)) throw error;
+        // In the next cycle again: an answer that does not come must not keep the other jobs from theirs.
+        if (error.kind !== 'gone' && error.kind !== 'bug') continue;
       }
       store.jobs.endAccepting(jobId);
     }

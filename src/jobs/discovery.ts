@@ -4,19 +4,20 @@ import type { Scan } from '../crawl/scan.ts';
 import type { DataType } from '../data-type.ts';
 import { SatelliteError } from '../errors.ts';
 import { killPoint } from '../ops/kill-point.ts';
+import { type DurablyOptions, durably } from './durably.ts';
 
 /**
  * Lists the repositories of a job and lays out its slices, all in one transaction: a crash before it lists again, one
  * after it never does, so a job keeps the repositories it began with.
  */
-export async function discover(scan: Scan, types: readonly DataType[]): Promise<void> {
+export async function discover(scan: Scan, types: readonly DataType[], options: DurablyOptions): Promise<void> {
   killPoint('scan:before-discovery');
   const visible = new Map<number, BitbucketRepository>();
   for await (const repository of scan.bitbucket.repositories()) visible.set(repository.id, repository);
   if (visible.size === 0) await assertIdentified(scan);
   const { repositories, unmatched } = selectRepositories(visible.values(), scan.integration.metadata);
   killPoint('scan:discovered');
-  scan.store.transaction(() => {
+  const layOut = () => {
     scan.store.slices.addDiscovered(
       scan.job.id,
       scan.clock.now(),
@@ -24,12 +25,13 @@ export async function discover(scan: Scan, types: readonly DataType[]): Promise<
       types,
     );
     for (const entry of unmatched) {
-      scan.addFailure({
+      scan.store.jobs.addFailure(scan.job.id, {
         message: `metadata: '${entry}' matches nothing that the user of the integration may see`,
         url: scan.integration.url,
       });
     }
-  });
+  };
+  await durably(() => scan.store.transaction(layOut), options);
 }
 
 /** With public access on, refused credentials look like an empty server: SEI would believe that all is well. */

@@ -3,7 +3,7 @@ import type { DataType } from '../data-type.ts';
 
 /** How far a running job is. Items count when they are crawled, pages when they are durable. */
 export class JobProgress {
-  readonly startedAtMs: number;
+  readonly startedAtElapsedMs: number;
   readonly items: Record<DataType, number> = { commits: 0, tags: 0, pull_requests: 0, repositories: 0 };
   slices = 0;
   slicesDone = 0;
@@ -14,15 +14,15 @@ export class JobProgress {
   /** Slices that were done before this process began: they say nothing about its speed. */
   slicesDoneBefore = 0;
 
-  constructor(startedAtMs: number) {
-    this.startedAtMs = startedAtMs;
+  constructor(startedAtElapsedMs: number) {
+    this.startedAtElapsedMs = startedAtElapsedMs;
   }
 }
 
 /** Several running jobs as one. */
-export function summarise(jobs: readonly JobProgress[], nowMs: number) {
+export function summarise(jobs: readonly JobProgress[], elapsedMs: number) {
   const sum = (of: (job: JobProgress) => number) => jobs.reduce((total, job) => total + of(job), 0);
-  const elapsedMs = Math.max(1, nowMs - Math.min(nowMs, ...jobs.map((job) => job.startedAtMs)));
+  const tookMs = Math.max(1, elapsedMs - Math.min(elapsedMs, ...jobs.map((job) => job.startedAtElapsedMs)));
   const requests = sum((job) => job.requests.requests);
   const doneHere = sum((job) => job.slicesDone - job.slicesDoneBefore);
   const open = sum((job) => job.slices - job.slicesDone);
@@ -33,16 +33,16 @@ export function summarise(jobs: readonly JobProgress[], nowMs: number) {
     pullRequests: sum((job) => job.items.pull_requests),
     pages: sum((job) => job.pages),
     requests,
-    requestsPerSecond: Math.round((requests / elapsedMs) * 10_000) / 10,
+    requestsPerSecond: Math.round((requests / tookMs) * 10_000) / 10,
     throttled: sum((job) => job.requests.throttled),
     /** By the pace so far; undefined until there is one. */
-    secondsLeft: doneHere === 0 ? undefined : Math.ceil(((elapsedMs / doneHere) * open) / 1000),
+    secondsLeft: doneHere === 0 ? undefined : Math.ceil(((tookMs / doneHere) * open) / 1000),
   };
 }
 
 /** One line for a terminal. */
-export function progressLine(jobs: readonly JobProgress[], nowMs: number): string {
-  const now = summarise(jobs, nowMs);
+export function progressLine(jobs: readonly JobProgress[], elapsedMs: number): string {
+  const now = summarise(jobs, elapsedMs);
   const left = now.secondsLeft === undefined ? '' : ` · ${duration(now.secondsLeft)} left`;
   const throttled = now.throttled === 0 ? '' : ` · throttled ${now.throttled}×`;
   return (

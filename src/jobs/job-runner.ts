@@ -22,10 +22,10 @@ export class JobRunner {
   readonly #surroundings: JobSurroundings;
   readonly #refused = new Map<string, SatelliteError>();
   readonly #ends = new Set<Promise<void>>();
-  readonly #onEnd: () => void;
+  readonly #onEnd: (error?: SatelliteError) => void;
 
-  /** @param onEnd a job has ended, one way or the other */
-  constructor(config: Config, surroundings: JobSurroundings, onEnd: () => void) {
+  /** @param onEnd a job has ended, or was interrupted by the error and stays open */
+  constructor(config: Config, surroundings: JobSurroundings, onEnd: (error?: SatelliteError) => void) {
     this.#config = config;
     this.#surroundings = surroundings;
     this.#onEnd = onEnd;
@@ -50,13 +50,13 @@ export class JobRunner {
 
   async #run(job: Job): Promise<void> {
     const { logger, store, clock, signal } = this.#surroundings;
-    const progress = new JobProgress(clock.now());
+    const progress = new JobProgress(clock.elapsedMs());
     this.running.set(job.id, { job, progress });
     try {
       const error = await this.#outcome(job, progress);
       const { items, requests } = progress;
       const facts = { jobId: job.id, integrationId: job.integrationId, ...items, ...requests, pages: progress.pages };
-      const seconds = Math.round((clock.now() - progress.startedAtMs) / 100) / 10;
+      const seconds = Math.round((clock.elapsedMs() - progress.startedAtElapsedMs) / 100) / 10;
       const failures = store.jobs.failures(job.id).length;
       if (error === undefined) logger.info('Scan done', { ...facts, failures, seconds });
       else {
@@ -72,8 +72,10 @@ export class JobRunner {
       // be stored.
       this.running.delete(job.id);
       if (signal.aborted) return;
-      const { code, message, hint } = toSatelliteError(thrown);
+      const error = toSatelliteError(thrown);
+      const { code, message, hint } = error;
       logger.error('Scan interrupted', { code, error: message, hint, jobId: job.id, integrationId: job.integrationId });
+      this.#onEnd(error);
     }
   }
 

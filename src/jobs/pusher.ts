@@ -1,33 +1,32 @@
-import type { Clock } from '../clock.ts';
 import { SatelliteError } from '../errors.ts';
 import { type RetryPolicy, withRetry } from '../http/retry.ts';
 import { killPoint } from '../ops/kill-point.ts';
-import type { Logger } from '../ops/logger.ts';
+import { splitPage } from '../records/split-page.ts';
 import type { PagePush } from '../sei/sei-client.ts';
 import type { StorageResult } from '../sei/types.ts';
 import type { Job } from '../store/jobs.ts';
 import type { PageKey } from '../store/pages.ts';
 import type { Store } from '../store/store.ts';
+import { type DurablyOptions, durably } from './durably.ts';
 
 /** An outage of SEI is waited out: the pages are on disk, and nothing else knows what is in them. */
 const pushPolicy: RetryPolicy = {
   maxAttempts: Number.POSITIVE_INFINITY,
   baseDelayMs: 1_000,
   maxDelayMs: 60_000,
-  retries500: false,
+  retries500: true,
 };
 
 /** A refused key is the operator's to mend; the pages wait for it. */
 const refusedKeyPauseMs = 60_000;
 
-export interface PusherOptions {
+export interface PusherOptions extends DurablyOptions {
   readonly store: Store;
   /** Stores a page for good and names where: SEI, or a folder. */
   readonly push: (page: PagePush) => Promise<StorageResult>;
   readonly job: Job;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly signal: AbortSignal;
+  /** SEI has refused a page of so many bytes. */
+  readonly onTooLarge: (bytes: number) => void;
 }
 
 /**
@@ -75,35 +74,76 @@ export class Pusher {
   async #push(page: PageKey): Promise<void> {
     const { store, push, job, clock, logger, signal } = this.#options;
     const relativePath = `${page.dataType}/${page.dataType}.${page.number}.json`;
-    const stored = await withRetry(
-      async () => {
-        try {
-          const content = store.pages.body(page);
-          killPoint('push:before');
-          return await push({ integrationId: job.integrationId, jobId: job.id, relativePath, content });
-        } catch (error) {
-          throw error instanceof SatelliteError ? waitForOperator(error) : error;
-        }
-      },
-      {
-        policy: pushPolicy,
-        clock,
-        signal,
-        onRetry: (error, delayMs) => {
-          logger.warn('A page could not be pushed; trying again', {
-            code: error.code,
-            jobId: job.id,
-            page: relativePath,
-            delayMs: Math.round(delayMs),
-            error: error.message,
-            hint: error.hint,
-          });
+    const content = store.pages.body(page);
+    try {
+      const stored = await withRetry(
+        async () => {
+          try {
+            killPoint('push:before');
+            return await push({ integrationId: job.integrationId, jobId: job.id, relativePath, content });
+          } catch (error) {
+            throw error instanceof SatelliteError ? waitForOperator(error) : error;
+          }
         },
-      },
+        {
+          policy: pushPolicy,
+          clock,
+          signal,
+          onRetry: ({ code, message, hint }, delayMs) => {
+            const facts = {
+              code,
+              jobId: job.id,
+              page: relativePath,
+              delayMs: Math.round(delayMs),
+              error: message,
+              hint,
+            };
+            logger.warn('A page could not be pushed; trying again', facts);
+          },
+        },
+      );
+      killPoint('push:answered');
+      await durably(() => store.pages.setPushed(page, stored), this.#options);
+      killPoint('push:pointer-stored');
+    } catch (error) {
+      if (!(error instanceof SatelliteError) || error.code !== 'SEI_PAGE_TOO_LARGE') throw error;
+      await this.#split(page, content);
+    }
+  }
+
+  /** SEI, or a gateway before it, takes no page of this size: it goes in two halves, and the next are cut smaller. */
+  async #split(page: PageKey, content: Uint8Array): Promise<void> {
+    const { store, job, logger, onTooLarge } = this.#options;
+    const secondNumber = store.pages.nextNumber(job.id, page.dataType);
+    const split = splitPage(content, secondNumber);
+    const facts = { code: 'SEI_PAGE_TOO_LARGE', ...page, bytes: content.length };
+    if (split === undefined) {
+      logger.error('A single record is too large for SEI; it is left out', facts);
+      await durably(
+        () =>
+          store.transaction(() => {
+            store.pages.remove(page);
+            store.jobs.addFailure(job.id, {
+              message: `A single record of ${content.length} bytes is too large for SEI and was left out`,
+              url: `${page.dataType}.${page.number}`,
+            });
+          }),
+        this.#options,
+      );
+      return;
+    }
+    logger.warn('SEI refuses a page for its size; it is cut smaller and sent again', facts);
+    onTooLarge(content.length);
+    await durably(
+      () =>
+        store.transaction(() => {
+          store.pages.remove(page);
+          store.pages.add(page, split.firstItems, split.first);
+          if (split.second === undefined) return;
+          store.pages.add({ ...page, number: secondNumber }, split.secondItems ?? 0, split.second);
+        }),
+      this.#options,
     );
-    killPoint('push:answered');
-    store.pages.setPushed(page, stored);
-    killPoint('push:pointer-stored');
   }
 }
 

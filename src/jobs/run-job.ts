@@ -23,6 +23,7 @@ import type { Job } from '../store/jobs.ts';
 import type { Slice } from '../store/slices.ts';
 import type { Store } from '../store/store.ts';
 import { dataTypesOf, discover } from './discovery.ts';
+import { durably } from './durably.ts';
 import { JobProgress } from './job-progress.ts';
 import { jobException, jobResult, nothingReadable } from './job-result.ts';
 import { Pusher } from './pusher.ts';
@@ -53,7 +54,7 @@ export async function runJob(
   job: Job,
   integration: IntegrationConfig,
   surroundings: JobSurroundings,
-  progress = new JobProgress(surroundings.clock.now()),
+  progress = new JobProgress(surroundings.clock.elapsedMs()),
 ): Promise<SatelliteError | undefined> {
   const { satellite, store, clock, logger, push } = surroundings;
   const stop = new AbortController();
@@ -70,14 +71,26 @@ export async function runJob(
     store,
     clock,
     commitFiles,
-    addFailure: (failure) => store.jobs.addFailure(job.id, failure),
+    addFailure: (failure) => spool.addFailure(failure),
   };
-  const pusher = new Pusher({ store, push, job, clock, logger, signal });
+  const pusher = new Pusher({
+    store,
+    push,
+    job,
+    clock,
+    logger,
+    signal,
+    onTooLarge: (bytes) => spool.refused(bytes),
+  });
   const spool = new Spool({
     store,
     job,
+    clock,
+    logger,
+    signal,
     tenantId: satellite.tenant,
     maxPageBytes: satellite.push.maxPageBytes,
+    maxStoreBytes: 2 * 2 ** 30,
     commitFiles,
     onPage: () => {
       progress.pages++;
@@ -87,13 +100,13 @@ export async function runJob(
   const types = dataTypesOf(scan);
   const result = () => jobResult(store, job, satellite.tenant, new Set(types));
 
-  const crawling = crawlSlices(scan, types, spool, progress, logger, signal).then(() => {
-    spool.flush();
+  const crawling = crawlSlices(scan, types, spool, progress, logger, signal).then(async () => {
+    await spool.flush();
     killPoint('job:crawled');
     const { failed, done } = store.slices.counts(job.id);
     if (failed > 0 && done === 0) throw nothingReadable(failed);
     if (types.includes('repositories') && store.pages.nextNumber(job.id, 'repositories') === 0) {
-      spool.addEmptyPage('repositories');
+      await spool.addEmptyPage('repositories');
     }
     pusher.finish();
   });
@@ -102,18 +115,22 @@ export async function runJob(
     killPoint('job:drained');
     const outcome = { result: result() };
     killPoint('job:before-done');
-    store.jobs.setDone(job.id, clock.now(), outcome);
+    await durably(() => store.jobs.setDone(job.id, clock.now(), outcome), { clock, logger, signal });
     killPoint('job:done');
     return undefined;
   } catch (thrown) {
     stop.abort();
     await Promise.allSettled([crawling]);
     if (surroundings.signal.aborted) {
-      spool.flush();
+      // What is in memory saves reading it again; where the disk does not take it now, the next start reads it again.
+      await spool.flush().catch(() => undefined);
       throw surroundings.signal.reason;
     }
     const error = toSatelliteError(thrown);
-    store.jobs.setDone(job.id, clock.now(), { result: result(), exception: jobException(error) });
+    // Neither SEI nor Bitbucket is to blame, and both will be asked again: the job stays open.
+    if (error.kind === 'storage') throw error;
+    const outcome = { result: result(), exception: jobException(error) };
+    await durably(() => store.jobs.setDone(job.id, clock.now(), outcome), { ...surroundings });
     return error;
   }
 }
@@ -127,7 +144,7 @@ async function crawlSlices(
   signal: AbortSignal,
 ): Promise<void> {
   const { job, store, integration } = scan;
-  if (job.discoveredAtMs === null) await discover(scan, types);
+  if (job.discoveredAtMs === null) await discover(scan, types, { clock: scan.clock, logger, signal });
   killPoint('scan:laid-out');
   const ids = store.slices.repositoryIds(job.id);
   const before = store.slices.counts(job.id);
@@ -178,12 +195,12 @@ async function runSlice(
       const step = await crawl.next();
       if (step.done) {
         killPoint('slice:before-finish');
-        spool.finish(slice, step.value);
+        await spool.finish(slice, step.value);
         killPoint('slice:finished');
         return;
       }
       killPoint('record:before-append');
-      spool.append(slice, repository, step.value);
+      await spool.append(slice, repository, step.value);
       killPoint('record:appended');
       if (step.value.record !== undefined) progress.items[slice.dataType]++;
     }
@@ -200,12 +217,9 @@ async function runSlice(
       hint: error.hint,
       ...(error.kind === 'bug' ? { stack: (error.cause as Error | undefined)?.stack ?? error.stack } : {}),
     });
-    scan.store.transaction(() => {
-      scan.store.slices.finish(slice, 'failed');
-      scan.addFailure({
-        message: `${label} ${slice.dataType}: ${error.code}: ${error.message}`,
-        url: error.url ?? scan.integration.url,
-      });
+    await spool.fail(slice, {
+      message: `${label} ${slice.dataType}: ${error.code}: ${error.message}`,
+      url: error.url ?? scan.integration.url,
     });
     killPoint('slice:failed');
   }

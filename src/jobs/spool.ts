@@ -4,16 +4,19 @@ import type { Crawled } from '../crawl/scan.ts';
 import type { DataType } from '../data-type.ts';
 import { killPoint } from '../ops/kill-point.ts';
 import { PageBuilder } from '../records/page-builder.ts';
-import type { Job } from '../store/jobs.ts';
+import type { Failure, Job } from '../store/jobs.ts';
 import type { KnownPullRequest } from '../store/pull-requests.ts';
 import type { CoveredTip, SliceKey } from '../store/slices.ts';
 import type { Store } from '../store/store.ts';
+import { type DurablyOptions, durably } from './durably.ts';
 
-export interface SpoolOptions {
+export interface SpoolOptions extends DurablyOptions {
   readonly store: Store;
   readonly job: Job;
   readonly tenantId: string;
   readonly maxPageBytes: number;
+  /** Of the store; pages wait for room beyond it. */
+  readonly maxStoreBytes: number;
   readonly commitFiles: CommitFilesReader;
   /** A page has become durable. */
   readonly onPage: () => void;
@@ -23,99 +26,166 @@ export interface SpoolOptions {
 interface Pending {
   page: PageBuilder;
   readonly cursors: Map<SliceKey, unknown>;
-  readonly finished: Map<SliceKey, CoveredTip | undefined>;
+  readonly ended: Map<SliceKey, { readonly state: 'done' | 'failed'; readonly covered?: CoveredTip | undefined }>;
   readonly found: { readonly repositoryId: number; readonly pullRequest: KnownPullRequest }[];
 }
+
+const evictAtOnce = 1_000;
+const roomPollMs = 500;
 
 /**
  * Cuts what the slices of a job yield into pages, one filling page per data type, shared by the repositories that are
  * crawled at the same time.
  *
- * filling → `#flush` (the page is full, or the slice that ends holds the last of it) → durable. A page, the cursors of
- * the slices that put something into it, the slices that ended in it, the pull requests found and the commit files
- * counted become durable in one transaction. A crash while a page fills loses the page and every trace of what was
- * in it: the slices go on from their last durable cursors and read that part again.
+ * filling → `#flush` (the page is full, or the slice that ends holds the last of it) → durable → `#room` (the store is
+ * at its cap: wait for SEI to take pages) → filling. A page, the cursors of the slices that put something into it, the
+ * slices that ended in it, the pull requests found, the commit files counted and the failures become durable in one
+ * transaction. A crash while a page fills loses the page and every trace of what was in it: the slices go on from their
+ * last durable cursors and read that part again. While the disk takes nothing, whoever brings more waits.
  */
 export class Spool {
   readonly #options: SpoolOptions;
   readonly #pending = new Map<DataType, Pending>();
+  readonly #failures: Failure[] = [];
+  #maxPageBytes: number;
+  /** The flush under way, if any: nothing may be added to what it writes. */
+  #flushing: Promise<void> | undefined;
 
   constructor(options: SpoolOptions) {
     this.#options = options;
+    this.#maxPageBytes = options.maxPageBytes;
   }
 
-  append(slice: SliceKey, repository: BitbucketRepository, { record, cursor, found }: Crawled): void {
-    const pending = this.#pendingOf(slice.dataType);
-    if (record !== undefined) {
-      const item = Buffer.from(JSON.stringify(record));
-      if (!pending.page.fits(repository, item)) this.#flush(slice.dataType);
-      pending.page.add(repository, item);
+  async append(slice: SliceKey, repository: BitbucketRepository, { record, cursor, found }: Crawled): Promise<void> {
+    const item = record === undefined ? undefined : Buffer.from(JSON.stringify(record));
+    // From the last look at `#flushing` on nothing here may wait: what is added to a page while it is written is lost.
+    for (;;) {
+      while (this.#flushing !== undefined) await this.#flushing;
+      if (item === undefined || this.#pendingOf(slice.dataType).page.fits(repository, item)) break;
+      await this.#flush(slice.dataType);
     }
+    const pending = this.#pendingOf(slice.dataType);
+    if (item !== undefined) pending.page.add(repository, item);
     if (cursor !== undefined) pending.cursors.set(slice, cursor);
     if (found !== undefined) pending.found.push({ repositoryId: slice.repositoryId, pullRequest: found });
   }
 
   /** The slice has yielded everything; it counts as done together with the last of its items. */
-  finish(slice: SliceKey, covered: CoveredTip | undefined): void {
-    const pending = this.#pendingOf(slice.dataType);
-    pending.finished.set(slice, covered);
-    if (pending.page.itemCount === 0) this.#flush(slice.dataType);
+  async finish(slice: SliceKey, covered: CoveredTip | undefined): Promise<void> {
+    await this.#end(slice, { state: 'done', covered });
+  }
+
+  /** The slice could not be read to its end. What it has yielded is sent all the same. */
+  async fail(slice: SliceKey, failure: Failure): Promise<void> {
+    this.addFailure(failure);
+    await this.#end(slice, { state: 'failed' });
+  }
+
+  /** Becomes durable with the next page, at the latest with the end of the crawl. */
+  addFailure(failure: Failure): void {
+    this.#failures.push(failure);
   }
 
   /** Makes everything durable that is still in memory. */
-  flush(): void {
-    for (const dataType of this.#pending.keys()) this.#flush(dataType);
+  async flush(): Promise<void> {
+    for (const dataType of this.#pending.keys()) {
+      while (this.#flushing !== undefined) await this.#flushing;
+      await this.#flush(dataType);
+    }
   }
 
   /** SEI expects a file of repositories even when there is none (sei-protocol §3.3). */
-  addEmptyPage(dataType: DataType): void {
+  async addEmptyPage(dataType: DataType): Promise<void> {
     const { store, job } = this.#options;
-    const { page } = this.#pendingOf(dataType);
-    store.pages.add({ jobId: job.id, dataType, number: 0 }, 0, page.build());
+    const body = this.#pendingOf(dataType).page.build(0);
+    await durably(() => store.pages.add({ jobId: job.id, dataType, number: 0 }, 0, body), this.#options);
   }
 
-  #flush(dataType: DataType): void {
+  /** SEI refused a page of this size: the next ones are cut smaller. */
+  refused(bytes: number): void {
+    this.#maxPageBytes = Math.max(1, Math.min(this.#maxPageBytes, Math.floor(bytes / 2)));
+  }
+
+  async #end(slice: SliceKey, end: { state: 'done' | 'failed'; covered?: CoveredTip | undefined }): Promise<void> {
+    while (this.#flushing !== undefined) await this.#flushing;
+    const pending = this.#pendingOf(slice.dataType);
+    pending.ended.set(slice, end);
+    if (pending.page.itemCount === 0) await this.#flush(slice.dataType);
+  }
+
+  /** To be called when none is under way; it takes effect before it first waits, unless the disk makes it wait. */
+  async #flush(dataType: DataType): Promise<void> {
+    const flushing = Promise.withResolvers<void>();
+    this.#flushing = flushing.promise;
+    try {
+      await this.#write(this.#pendingOf(dataType), dataType);
+    } finally {
+      this.#flushing = undefined;
+      flushing.resolve();
+    }
+  }
+
+  async #write(pending: Pending, dataType: DataType): Promise<void> {
     const { store, job, commitFiles, onPage } = this.#options;
+    const { page, cursors, ended, found } = pending;
     killPoint('page:before-transaction');
-    const pending = this.#pendingOf(dataType);
-    const { page, cursors, finished, found } = pending;
-    store.transaction(() => {
+    const write = () => {
       if (page.itemCount > 0) {
-        store.pages.add({ jobId: job.id, dataType, number: page.number }, page.itemCount, page.build());
+        // Not before now: SEI may have made the pusher cut a page in two, and number the second half.
+        const number = store.pages.nextNumber(job.id, dataType);
+        store.pages.add({ jobId: job.id, dataType, number }, page.itemCount, page.build(number));
       }
       for (const [slice, cursor] of cursors) store.slices.setCursor(slice, cursor);
-      for (const [slice, covered] of finished) store.slices.finish(slice, 'done', covered);
+      for (const [slice, { state, covered }] of ended) store.slices.finish(slice, state, covered);
       for (const { repositoryId, pullRequest } of found) store.pullRequests.addFound(job.id, repositoryId, pullRequest);
+      for (const failure of this.#failures) store.jobs.addFailure(job.id, failure);
       commitFiles.persist();
       killPoint('page:in-transaction');
-    });
+    };
+    await durably(() => store.transaction(write), this.#options);
     killPoint('page:stored');
+    commitFiles.persisted();
+    this.#failures.length = 0;
     cursors.clear();
-    finished.clear();
+    ended.clear();
     found.length = 0;
-    if (page.itemCount > 0) {
-      pending.page = this.#newPage(dataType);
-      onPage();
+    if (page.itemCount === 0) return;
+    pending.page = this.#newPage(dataType);
+    onPage();
+    await this.#room();
+  }
+
+  /** Commit files give way first; then the crawl waits for SEI. Without waiting pages there is nothing to wait for. */
+  async #room(): Promise<void> {
+    const { store, maxStoreBytes, clock, logger, signal } = this.#options;
+    for (let waits = 0; store.usedBytes() > maxStoreBytes; waits++) {
+      if (store.commitFiles.evict(evictAtOnce) > 0) continue;
+      const { pages, bytes } = store.pages.spoolSize();
+      if (pages === 0) return;
+      if (waits % 120 === 0) {
+        logger.warn('The store is full; the crawl waits for SEI to take pages', { code: 'STORE_AT_CAP', pages, bytes });
+      }
+      await clock.sleep(roomPollMs, signal);
     }
   }
 
   #pendingOf(dataType: DataType): Pending {
     let pending = this.#pending.get(dataType);
     if (pending === undefined) {
-      pending = { page: this.#newPage(dataType), cursors: new Map(), finished: new Map(), found: [] };
+      pending = { page: this.#newPage(dataType), cursors: new Map(), ended: new Map(), found: [] };
       this.#pending.set(dataType, pending);
     }
     return pending;
   }
 
   #newPage(dataType: DataType): PageBuilder {
-    const { store, job, tenantId, maxPageBytes } = this.#options;
+    const { store, job, tenantId } = this.#options;
     return new PageBuilder({
       tenantId,
       integrationId: job.integrationId,
       dataType,
       number: store.pages.nextNumber(job.id, dataType),
-      maxBytes: maxPageBytes,
+      maxBytes: this.#maxPageBytes,
     });
   }
 }

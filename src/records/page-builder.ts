@@ -48,7 +48,7 @@ export class PageBuilder {
 
   /** Of the file as it would be built now. */
   get bytes(): number {
-    return this.#head().length + this.#recordBytes + this.#tail().length;
+    return this.#head(this.#options.number).length + this.#recordBytes + this.#tail().length;
   }
 
   /** False where the item would make the page too large; an empty page takes anything. */
@@ -73,8 +73,9 @@ export class PageBuilder {
     this.#itemCount++;
   }
 
-  build(): Buffer {
-    const parts = [this.#head()];
+  /** @param number where it became another one than it was begun with */
+  build(number = this.#options.number): Buffer {
+    const parts = [this.#head(number)];
     for (const group of this.#groups.values()) {
       if (parts.length > 1) parts.push(comma);
       parts.push(group.head);
@@ -88,8 +89,8 @@ export class PageBuilder {
     return Buffer.concat(parts);
   }
 
-  #head(): Buffer {
-    const { tenantId, integrationId, dataType, number } = this.#options;
+  #head(number: number): Buffer {
+    const { tenantId, integrationId, dataType } = this.#options;
     const metadata = {
       integration_key: { tenant_id: tenantId, integration_id: integrationId },
       integration_type: 'bitbucket_server',

@@ -1,12 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import type { Got, OptionsOfTextResponseBody } from 'got';
 import type { Clock } from '../clock.ts';
 import type { SatelliteConfig } from '../config/config.ts';
 import { SatelliteError } from '../errors.ts';
 import { createHttp } from '../http/http.ts';
 import { networkError } from '../http/network-error.ts';
+import type { Probing } from '../http/probing.ts';
 import { proxyAnswerError } from '../http/proxy-error.ts';
 import type { ProxyServer } from '../http/proxy-server.ts';
 import { parseRetryAfterMs } from '../http/retry.ts';
+import { scanController } from './handle.ts';
 import type { AgentHandle, CreateJobRequest, JobReport, ListWrapper, LiteJobRequest, StorageResult } from './types.ts';
 
 const timeoutMs = 120_000;
@@ -32,21 +35,23 @@ export class SeiClient {
   readonly #clock: Clock;
   readonly #signal: AbortSignal | undefined;
   readonly #proxy: ProxyServer | undefined;
+  readonly #probing: Probing | undefined;
 
   /** @param options.proxy undefined: none (`seiProxy` decides) */
   constructor(
     satellite: SatelliteConfig,
-    options: { clock: Clock; signal?: AbortSignal; proxy?: ProxyServer | undefined },
+    options: { clock: Clock; signal?: AbortSignal; proxy?: ProxyServer | undefined; probing?: Probing },
   ) {
     this.#http = createHttp({
       baseUrl: `${satellite.url}/v1/ingestion`,
       headers: { accept: 'application/json', authorization: `Apikey ${satellite.apiKey}` },
-      timeoutMs,
+      timeoutMs: options.probing?.timeoutMs ?? timeoutMs,
       tls: satellite.tls,
       proxy: options.proxy,
       signal: options.signal,
     });
     this.#proxy = options.proxy;
+    this.#probing = options.probing;
     this.#tenant = satellite.tenant;
     this.#clock = options.clock;
     this.#signal = options.signal;
@@ -63,6 +68,30 @@ export class SeiClient {
   async listJobs(handle: AgentHandle): Promise<readonly LiteJobRequest[]> {
     const answer = await this.#post('agent-callback/jobs/requests/list', handle, { reserved: 'true' });
     return parseJson<ListWrapper<LiteJobRequest>>(answer).records ?? [];
+  }
+
+  /**
+   * Whether SEI takes the key and the tenant, by the one call that proves both and changes nothing: the list of open jobs,
+   * asked for under an id that nobody has and for no integration. It is a query; a job is taken by accept alone. `register`
+   * would leave a satellite that does not exist in SEI's list for ten minutes, `heartbeat` too if an SEI were to take one
+   * of an unknown id, and its 409 looks the same as that of any gateway. `accept` of a job that does not exist answers 404,
+   * as a wrong url does. Here a key that does not hold is 401, another tenant or a missing right 403 (sei-protocol §1.2),
+   * and the answer has a form of its own, which a login page has not. That the key may push as well is not proved.
+   */
+  async probe(): Promise<void> {
+    const answer = await this.#post(
+      'agent-callback/jobs/requests/list',
+      {
+        agent_id: randomUUID(),
+        agent_type: 'default',
+        controller_names: [scanController],
+        tenant_id: this.#tenant,
+        integration_ids: [],
+      } satisfies AgentHandle,
+      { reserved: 'true' },
+    );
+    const list = parseJson<Partial<ListWrapper<LiteJobRequest>> | null>(answer);
+    if (!Array.isArray(list?.records)) throw unreadable('What answers is not SEI');
   }
 
   /** Undefined where it is gone or another satellite was faster. */
@@ -127,8 +156,9 @@ export class SeiClient {
       responseType: 'text',
       ...(this.#signal === undefined ? {} : { signal: this.#signal }),
     }).catch((thrown: unknown) => {
-      throw networkError(thrown, 'SEI', url, this.#proxy);
+      throw networkError(thrown, 'SEI', url);
     });
+    this.#probing?.onAnswer(headers);
     if (statusCode >= 200 && statusCode < 300) return body;
     throw (
       proxyAnswerError({ statusCode, headers, url }, this.#proxy) ??

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { seal, unseal } from './sealed-json.ts';
 
-/** Counted files by commit: read once, ever. The value is opaque here. */
+/** Counted files by commit: read once, ever, unless the disk is needed for pages. The value is opaque here. */
 export class CommitFilesTable {
   readonly #database: DatabaseSync;
 
@@ -10,12 +11,20 @@ export class CommitFilesTable {
 
   get(sha: string): unknown {
     const row = this.#database.prepare('SELECT files FROM commit_files WHERE sha = ?').get(Buffer.from(sha, 'hex'));
-    return row === undefined ? undefined : JSON.parse(String(row.files));
+    return row === undefined ? undefined : unseal(row.files);
   }
 
   add(sha: string, files: unknown): void {
     this.#database
       .prepare('INSERT OR IGNORE INTO commit_files (sha, files) VALUES (?, ?)')
-      .run(Buffer.from(sha, 'hex'), JSON.stringify(files));
+      .run(Buffer.from(sha, 'hex'), seal(files));
+  }
+
+  /** Forgets the oldest entries; they are read again when they are needed. */
+  evict(count: number): number {
+    const { changes } = this.#database
+      .prepare('DELETE FROM commit_files WHERE id IN (SELECT id FROM commit_files ORDER BY id LIMIT ?)')
+      .run(count);
+    return Number(changes);
   }
 }

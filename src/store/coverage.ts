@@ -91,9 +91,9 @@ export class Coverage {
     this.#database
       .prepare(
         `INSERT OR IGNORE INTO coverage (integration_id, repository_id, ref, tip, to_ms)
-         SELECT j.integration_id, s.repository_id, s.covered ->> 'ref', s.covered ->> 'tip', j.to_ms
+         SELECT j.integration_id, s.repository_id, s.covered_ref, s.covered_tip, j.to_ms
          FROM slices s JOIN jobs j ON j.id = s.job_id
-         WHERE s.job_id = ? AND s.state = 'done' AND s.covered IS NOT NULL`,
+         WHERE s.job_id = ? AND s.state = 'done' AND s.covered_tip IS NOT NULL`,
       )
       .run(jobId);
     this.#database

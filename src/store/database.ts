@@ -1,19 +1,18 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { SatelliteError } from '../errors.ts';
+import { SatelliteError, toSatelliteError } from '../errors.ts';
 import { killPoint } from '../ops/kill-point.ts';
+import { readHolder, writeHolder } from './lock-holder.ts';
 import { migrations } from './migrations.ts';
-
-/** SQLite's result codes that decide something here. */
-const sqliteBusy = 5;
+import { damagedValue } from './sealed-json.ts';
 
 /**
  * Opens the store's file, creates what is missing and brings its schema up to date. The lock is exclusive for as long
  * as the process lives: two satellites on one file would each report half of a job.
  *
  * @param path of the file, or `:memory:`
- * @throws SatelliteError `STORE_IN_USE`, `STORE_TOO_NEW`, `STORE_UNUSABLE`
+ * @throws SatelliteError `STORE_IN_USE`, `STORE_TOO_NEW`, `STORE_DAMAGED`, `STORE_FULL`, `STORE_UNUSABLE`
  */
 export function openDatabase(path: string): DatabaseSync {
   let database: DatabaseSync | undefined;
@@ -31,6 +30,8 @@ export function openDatabase(path: string): DatabaseSync {
     killPoint('store:before-migration');
     migrate(database, path);
     killPoint('store:after-migration');
+    assertSound(database);
+    if (path !== ':memory:') writeHolder(path);
     return database;
   } catch (cause) {
     database?.close();
@@ -71,19 +72,33 @@ function migrate(database: DatabaseSync, path: string): void {
   }
 }
 
-function openError(path: string, cause: unknown): SatelliteError {
-  if ((cause as { errcode?: number }).errcode === sqliteBusy) {
-    return new SatelliteError(`Another satellite uses the store ${path}`, {
-      code: 'STORE_IN_USE',
-      kind: 'storage',
-      hint: 'Stop the other one, or give this one its own satellite.data_dir.',
-      cause,
-    });
+/** A file of this size is read whole in a fraction of a second. */
+const wholeCheckBytes = 64 * 2 ** 20;
+
+/** Reads enough to know that the file is whole: all of a small one, of a large one everything but the pages' bodies. */
+function assertSound(database: DatabaseSync): void {
+  const pragma = (name: string) => Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0];
+  if (Number(pragma('page_count')) * Number(pragma('page_size')) <= wholeCheckBytes) {
+    const verdict = pragma('quick_check(1)');
+    if (verdict !== 'ok') throw damagedValue();
+    return;
   }
-  return new SatelliteError(`The store ${path} cannot be opened: ${(cause as Error).message}`, {
-    code: 'STORE_UNUSABLE',
-    kind: 'storage',
-    hint: 'satellite.data_dir must be a folder that the satellite may write to.',
-    cause,
-  });
+  const tables = database.prepare(`SELECT name FROM sqlite_schema WHERE type = 'table'`).all();
+  for (const { name } of tables) database.prepare(`SELECT count(*) FROM ${String(name)} NOT INDEXED`).get();
+}
+
+function openError(path: string, cause: unknown): SatelliteError {
+  const { code, kind, message, hint } = toSatelliteError(cause);
+  const isKnown = kind === 'storage';
+  return new SatelliteError(
+    code === 'STORE_IN_USE'
+      ? `Another satellite uses the store ${path}: ${readHolder(path) ?? 'it does not say which'}`
+      : `The store ${path} cannot be opened: ${message}`,
+    {
+      code: isKnown ? code : 'STORE_UNUSABLE',
+      kind: 'storage',
+      hint: hint ?? 'satellite.data_dir must be a folder that the satellite may write to.',
+      cause,
+    },
+  );
 }

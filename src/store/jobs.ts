@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { seal, unseal } from './sealed-json.ts';
 
 /** Who asked for it: SEI, `satellite.schedule`, or `satellite scan`. */
 export type JobOrigin = 'sei' | 'schedule' | 'command';
@@ -53,7 +54,7 @@ export class Jobs {
         job.integrationId,
         job.origin,
         job.controllerName,
-        JSON.stringify(job.query),
+        seal(job.query),
         Number(job.isFull),
         job.fromMs,
         job.toMs,
@@ -112,11 +113,11 @@ export class Jobs {
 }
 
 function toText(value: unknown): string | null {
-  return value === undefined ? null : JSON.stringify(value);
+  return value === undefined ? null : seal(value);
 }
 
 function fromText(text: unknown): unknown {
-  return typeof text === 'string' ? JSON.parse(text) : undefined;
+  return typeof text === 'string' ? unseal(text) : undefined;
 }
 
 function toJob(row: Record<string, unknown>): Job {

@@ -44,7 +44,7 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (job_id, id)
   ) STRICT;
 
-  -- One repository and data type of a job. cursor is where it goes on after a restart, covered what it adds to the
+  -- One repository and data type of a job. cursor is where it goes on after a restart, covered_tip what it adds to the
   -- coverage once SEI has acknowledged the job.
   CREATE TABLE slices (
     job_id TEXT NOT NULL REFERENCES jobs ON DELETE CASCADE,
@@ -52,7 +52,8 @@ export const migrations: readonly string[] = [
     data_type TEXT NOT NULL,
     state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'done', 'failed')),
     cursor TEXT,
-    covered TEXT,
+    covered_ref TEXT,
+    covered_tip TEXT,
     PRIMARY KEY (job_id, repository_id, data_type)
   ) STRICT, WITHOUT ROWID;
 
@@ -63,8 +64,9 @@ export const migrations: readonly string[] = [
     number INTEGER NOT NULL,
     items INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
-    body BLOB,
+    crc32 INTEGER NOT NULL,
     pointer TEXT,
+    body BLOB,
     PRIMARY KEY (job_id, data_type, number)
   ) STRICT;
   CREATE INDEX pages_waiting ON pages (job_id) WHERE pointer IS NULL;
@@ -121,10 +123,11 @@ export const migrations: readonly string[] = [
     full_to_ms INTEGER
   ) STRICT, WITHOUT ROWID;
 
-  -- The counted files of a commit against its first parent. A commit never changes.
+  -- The counted files of a commit against its first parent. A commit never changes; the lowest id is the oldest entry.
   CREATE TABLE commit_files (
-    sha BLOB PRIMARY KEY,
+    id INTEGER PRIMARY KEY,
+    sha BLOB NOT NULL UNIQUE,
     files TEXT NOT NULL
-  ) STRICT, WITHOUT ROWID;
+  ) STRICT;
   `,
 ];

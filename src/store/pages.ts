@@ -1,5 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { crc32 } from 'node:zlib';
 import type { DataType } from '../data-type.ts';
+import { damagedValue, seal, unseal } from './sealed-json.ts';
 
 export interface PageKey {
   readonly jobId: string;
@@ -36,8 +38,8 @@ export class Pages {
 
   add({ jobId, dataType, number }: PageKey, items: number, body: Uint8Array): void {
     this.#database
-      .prepare('INSERT INTO pages (job_id, data_type, number, items, bytes, body) VALUES (?, ?, ?, ?, ?, ?)')
-      .run(jobId, dataType, number, items, body.length, body);
+      .prepare('INSERT INTO pages (job_id, data_type, number, items, bytes, crc32, body) VALUES (?, ?, ?, ?, ?, ?, ?)')
+      .run(jobId, dataType, number, items, body.length, crc32(body), body);
   }
 
   /** Those without a pointer, oldest first. */
@@ -48,18 +50,28 @@ export class Pages {
     return rows.map((row) => ({ jobId, dataType: row.data_type as DataType, number: Number(row.number) }));
   }
 
+  /** @throws SatelliteError `STORE_DAMAGED` where it is not what was put in */
   body({ jobId, dataType, number }: PageKey): Uint8Array {
     const row = this.#database
-      .prepare('SELECT body FROM pages WHERE job_id = ? AND data_type = ? AND number = ?')
+      .prepare('SELECT body, crc32 FROM pages WHERE job_id = ? AND data_type = ? AND number = ?')
       .get(jobId, dataType, number);
-    return row?.body as Uint8Array;
+    const body = row?.body;
+    if (!(body instanceof Uint8Array) || crc32(body) !== row?.crc32) throw damagedValue();
+    return body;
+  }
+
+  /** One that SEI will never take. */
+  remove({ jobId, dataType, number }: PageKey): void {
+    this.#database
+      .prepare('DELETE FROM pages WHERE job_id = ? AND data_type = ? AND number = ?')
+      .run(jobId, dataType, number);
   }
 
   /** @param stored SEI's answer: its objects are kept unchanged */
   setPushed({ jobId, dataType, number }: PageKey, stored: StoredPage): void {
     this.#database
       .prepare('UPDATE pages SET pointer = ?, body = NULL WHERE job_id = ? AND data_type = ? AND number = ?')
-      .run(JSON.stringify({ destination: stored.destination, records: stored.records }), jobId, dataType, number);
+      .run(seal({ destination: stored.destination, records: stored.records }), jobId, dataType, number);
   }
 
   /** What SEI answered, in the order of the page numbers. */
@@ -67,7 +79,7 @@ export class Pages {
     const rows = this.#database
       .prepare('SELECT pointer FROM pages WHERE job_id = ? AND data_type = ? AND pointer IS NOT NULL ORDER BY number')
       .all(jobId, dataType);
-    return rows.map((row) => JSON.parse(String(row.pointer)));
+    return rows.map((row) => unseal<StoredPage>(row.pointer));
   }
 
   /** Pages and items of a job by data type, pushed or not. */

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { DataType } from '../data-type.ts';
+import { seal, unseal } from './sealed-json.ts';
 
 export type SliceState = 'open' | 'done' | 'failed';
 
@@ -45,7 +46,7 @@ export class Slices {
     const addRepository = this.#database.prepare('INSERT INTO repositories (job_id, id, body) VALUES (?, ?, ?)');
     const addSlice = this.#database.prepare('INSERT INTO slices (job_id, repository_id, data_type) VALUES (?, ?, ?)');
     for (const { id, body } of repositories) {
-      addRepository.run(jobId, id, JSON.stringify(body));
+      addRepository.run(jobId, id, seal(body));
       for (const type of types) addSlice.run(jobId, id, type);
     }
     this.#database.prepare('UPDATE jobs SET discovered_at_ms = ? WHERE id = ?').run(atMs, jobId);
@@ -59,7 +60,7 @@ export class Slices {
   /** As it was when the job found it. */
   repository<T>(jobId: string, id: number): T {
     const row = this.#database.prepare('SELECT body FROM repositories WHERE job_id = ? AND id = ?').get(jobId, id);
-    return JSON.parse(String(row?.body)) as T;
+    return unseal<T>(row?.body);
   }
 
   get({ jobId, repositoryId, dataType }: SliceKey): Slice | undefined {
@@ -67,20 +68,23 @@ export class Slices {
       .prepare('SELECT state, cursor FROM slices WHERE job_id = ? AND repository_id = ? AND data_type = ?')
       .get(jobId, repositoryId, dataType);
     if (row === undefined) return undefined;
-    const cursor = row.cursor === null ? undefined : JSON.parse(String(row.cursor));
+    const cursor = row.cursor === null ? undefined : unseal(row.cursor);
     return { jobId, repositoryId, dataType, state: row.state as SliceState, cursor };
   }
 
   setCursor({ jobId, repositoryId, dataType }: SliceKey, cursor: unknown): void {
     this.#database
       .prepare('UPDATE slices SET cursor = ? WHERE job_id = ? AND repository_id = ? AND data_type = ?')
-      .run(JSON.stringify(cursor), jobId, repositoryId, dataType);
+      .run(seal(cursor), jobId, repositoryId, dataType);
   }
 
   finish({ jobId, repositoryId, dataType }: SliceKey, state: 'done' | 'failed', covered?: CoveredTip): void {
     this.#database
-      .prepare('UPDATE slices SET state = ?, covered = ? WHERE job_id = ? AND repository_id = ? AND data_type = ?')
-      .run(state, covered === undefined ? null : JSON.stringify(covered), jobId, repositoryId, dataType);
+      .prepare(
+        `UPDATE slices SET state = ?, covered_ref = ?, covered_tip = ?
+         WHERE job_id = ? AND repository_id = ? AND data_type = ?`,
+      )
+      .run(state, covered?.ref ?? null, covered?.tip ?? null, jobId, repositoryId, dataType);
   }
 
   counts(jobId: string): SliceCounts {

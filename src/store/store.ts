@@ -42,6 +42,12 @@ export class Store {
     return inTransaction(this.#database, work);
   }
 
+  /** Of the file that are in use: free pages inside it are used again before it grows. */
+  usedBytes(): number {
+    const pragma = (name: string) => Number(Object.values(this.#database.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
+    return (pragma('page_count') - pragma('freelist_count')) * pragma('page_size');
+  }
+
   /** Made once: a restarted satellite is the same one for SEI. */
   agentId(): string {
     this.#database.prepare(`INSERT OR IGNORE INTO meta (key, value) VALUES ('agent_id', ?)`).run(randomUUID());

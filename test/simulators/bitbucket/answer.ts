@@ -17,6 +17,8 @@ export interface Spoiling {
   /** Half of the body (or `truncate` bytes), then the connection is reset. */
   readonly resetInBody?: boolean;
   readonly dripMsPerByte?: number | undefined;
+  /** Added to what the header says; then the connection is closed. */
+  readonly contentLength?: number | undefined;
 }
 
 const jsonType = 'application/json;charset=UTF-8';
@@ -51,15 +53,24 @@ export function frameworkAnswer(status: number, message: string, asXml: boolean)
   return textAnswer(xml, status, 'application/xml;charset=UTF-8');
 }
 
+/** The same answer with another body; one that streams is read to its end first. */
+export async function rewritten(answer: Answer, rewrite: (text: string) => string): Promise<Answer> {
+  const { body } = answer;
+  const chunks = Buffer.isBuffer(body) ? [body] : await Array.fromAsync(body);
+  return { ...answer, body: Buffer.from(rewrite(Buffer.concat(chunks).toString('utf8'))) };
+}
+
 /** Resolves when everything is handed over or the client has left. */
 export async function writeAnswer(response: ServerResponse, answer: Answer, spoiling: Spoiling): Promise<void> {
   const { body } = answer;
   const isWhole = Buffer.isBuffer(body);
   for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value);
   response.statusCode = answer.status;
-  if (isWhole && answer.status !== 204) response.setHeader('Content-Length', body.length);
+  if (isWhole && answer.status !== 204) {
+    response.setHeader('Content-Length', Math.max(0, body.length + (spoiling.contentLength ?? 0)));
+  }
   let left = spoiling.truncate ?? (spoiling.resetInBody && isWhole ? body.length >> 1 : Number.POSITIVE_INFINITY);
-  const cutsShort = spoiling.resetInBody || Number.isFinite(left);
+  const cutsShort = spoiling.resetInBody || spoiling.contentLength !== undefined || Number.isFinite(left);
   for await (const chunk of isWhole ? [body] : body) {
     if (spoiling.resetInBody && !Number.isFinite(left)) left = chunk.length >> 1;
     await write(response, chunk.subarray(0, left), spoiling.dripMsPerByte);

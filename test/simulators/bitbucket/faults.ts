@@ -22,6 +22,14 @@ export interface FaultRule {
   readonly hang?: true;
   /** Milliseconds per byte. */
   readonly drip?: number;
+  /** Announce so many bytes more, or fewer, than are sent; then the connection is closed. */
+  readonly contentLength?: number;
+  /** What the repository says, as text, made into something else before it is sent. */
+  readonly rewrite?: (text: string) => string;
+  /** Sent as plain text instead of what the repository says: made while it is sent, so it may be of any size. */
+  readonly stream?: () => AsyncIterable<Buffer>;
+  /** Happens before the answer is made: what people do while a crawler is at work. */
+  readonly meanwhile?: () => Promise<unknown>;
 }
 
 interface Armed {

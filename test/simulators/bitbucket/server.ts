@@ -6,7 +6,9 @@ import {
   emptyAnswer,
   frameworkAnswer,
   refusalAnswer,
+  rewritten,
   type Spoiling,
+  streamAnswer,
   textAnswer,
   writeAnswer,
 } from './answer.ts';
@@ -77,14 +79,16 @@ export class SimulatorServer {
     try {
       if (this.#world.settings.latencyMs > 0) await delay(this.#world.settings.latencyMs, undefined, { signal });
       const fault = this.faults.next(resource, request.url ?? '/');
+      await fault?.meanwhile?.();
       if (fault?.delayMs !== undefined) await delay(fault.delayMs, undefined, { signal });
       if (fault?.hang) return;
       if (fault?.reset === 'before') {
         request.socket.resetAndDestroy();
         return;
       }
-      const answer = cannedAnswer(fault) ?? (await this.#answer(request, response, found, query, signal));
+      const said = cannedAnswer(fault) ?? (await this.#answer(request, response, found, query, signal));
       if (signal.aborted) return;
+      const answer = fault?.rewrite === undefined ? said : await rewritten(said, fault.rewrite);
       logged.status = answer.status;
       await writeAnswer(response, answer, spoilingOf(fault));
     } catch (error) {
@@ -189,6 +193,7 @@ function fail(response: ServerResponse, error: unknown): void {
 }
 
 function cannedAnswer(fault: FaultRule | undefined): Answer | undefined {
+  if (fault?.stream) return streamAnswer(fault.stream());
   if (!fault || (fault.status === undefined && fault.body === undefined && fault.headers === undefined))
     return undefined;
   const status = fault.status ?? 200;
@@ -198,5 +203,10 @@ function cannedAnswer(fault: FaultRule | undefined): Answer | undefined {
 }
 
 function spoilingOf(fault: FaultRule | undefined): Spoiling {
-  return { truncate: fault?.truncate, resetInBody: fault?.reset === 'in-body', dripMsPerByte: fault?.drip };
+  return {
+    truncate: fault?.truncate,
+    resetInBody: fault?.reset === 'in-body',
+    dripMsPerByte: fault?.drip,
+    contentLength: fault?.contentLength,
+  };
 }

@@ -21,6 +21,8 @@ export interface FaultRule {
   readonly reset?: 'before' | 'in-body' | 'after-store' | 'in-answer';
   /** Never answer, and do nothing. */
   readonly hang?: true;
+  /** Milliseconds per byte of the answer. */
+  readonly drip?: number;
 }
 
 /** Rules in the order in which they were set; the first that matches and has times left is the one that befalls. */

@@ -1,5 +1,6 @@
 import type { Job } from './jobs.ts';
 import {
+  type DataType,
   isRecord,
   type SeiCommit,
   type SeiProject,
@@ -70,6 +71,20 @@ export function ingest(jobs: readonly Job[], storage: Storage): Ingested {
     tags: [...tags.values()],
     repositories: [...repositories.values()],
   };
+}
+
+/** A file that a job's results name, as SEI reads it. */
+export interface NamedFile {
+  readonly path: string;
+  readonly dataType: DataType;
+  readonly records: readonly unknown[];
+}
+
+/** What SEI reads of a job before it drops what it has: one file at a time. */
+export function* namedFiles(job: Job, storage: Storage): Generator<NamedFile> {
+  for (const page of namedPages(job, storage)) {
+    yield { path: page.path, dataType: page.dataType, records: recordsOf(page, storage) };
+  }
 }
 
 /** The files that a job's results name, in their order; of a file that several attempts name, the first place counts. */

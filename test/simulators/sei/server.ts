@@ -181,6 +181,7 @@ export class SeiServer implements AsyncDisposable {
       ...(plain.length > 0 ? { 'Content-Type': 'application/json' } : {}),
       ...(zipped ? { 'Content-Encoding': 'gzip' } : {}),
     });
+    if (fault?.drip !== undefined) return drip(response, bytes, fault.drip);
     if (fault?.reset !== 'in-answer') {
       response.end(bytes);
       return;
@@ -205,6 +206,15 @@ export class SeiServer implements AsyncDisposable {
     if (!response.headersSent) response.writeHead(500);
     response.end();
   }
+}
+
+/** Ends early when the client leaves. */
+async function drip(response: ServerResponse, bytes: Buffer, msPerByte: number): Promise<void> {
+  for (let at = 0; at < bytes.length && !response.destroyed; at += 1) {
+    response.write(bytes.subarray(at, at + 1));
+    await sleep(msPerByte);
+  }
+  response.end();
 }
 
 /** A reset, as of a proxy that dies: the client sees ECONNRESET, not an orderly end. */

@@ -2,7 +2,7 @@ import { AgentRegistry, type RegisteredAgent } from './agents.ts';
 import { ControlPlane } from './control-plane.ts';
 import type { Route } from './exchange.ts';
 import { type Call, type FaultRule, Faults } from './faults.ts';
-import { type Ingested, ingest } from './ingestion.ts';
+import { type Ingested, ingest, type NamedFile, namedFiles } from './ingestion.ts';
 import { hasEnded, type Job, JobBook, type JobView, type NewJob, viewOf } from './jobs.ts';
 import { Push } from './push.ts';
 import type { DataType } from './records.ts';
@@ -70,6 +70,8 @@ export interface SeiSimulator extends AsyncDisposable {
   /** What SEI has stored after all successful jobs, in the order of their reports; own jobs only when asked for. */
   ingestedAll(options?: { readonly withOwnJobs?: boolean }): Ingested;
   pages(jobId: string): PushedPage[];
+  /** The files that the results of a job name, repeats within them included. */
+  namedFiles(jobId: string): Iterable<NamedFile>;
   /** Sets a fault and gives the function that removes it. */
   fault(rule: FaultRule): () => void;
   /** Ends all connections and deletes what was stored. */
@@ -145,6 +147,10 @@ export async function startSeiSimulator(options: SeiSimulatorOptions = {}): Prom
       storage
         .pages(jobId)
         .map(({ path, bytes, dataType, pageNumber, pushes }) => ({ path, bytes, dataType, pageNumber, pushes })),
+    namedFiles: (jobId) => {
+      const job = jobs.get(jobId);
+      return job === undefined ? [] : namedFiles(job, storage);
+    },
     fault: (rule) => faults.add(rule),
     close,
     [Symbol.asyncDispose]: close,

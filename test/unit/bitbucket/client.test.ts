@@ -242,6 +242,7 @@ describe('being throttled', () => {
     const gate = new Gate({ maxInFlight: 4 });
     const clock = {
       now: () => Date.UTC(2026, 0, 1) + 1_000 - pauseMs,
+      elapsedMs: () => performance.now(),
       random: () => 0,
       sleep: (ms: number) => delay(ms),
     };

@@ -19,6 +19,12 @@ export const SPECIAL_BYTES: readonly SpecialFile[] = [
   { name: 'bytes-gzip', bytes: Buffer.from('1f8b0800000000000003ab5600ff7f', 'hex') },
   { name: 'bytes-escape-sequence-of-a-terminal', bytes: Buffer.from(minimal().replace('reader', 'rea\u001b[31mder')) },
   { name: 'bytes-form-feed', bytes: Buffer.from(minimal().replace('integrations', '\fintegrations')) },
+  { name: 'bytes-windows-line-ends', bytes: Buffer.from(minimal('', 'schedule: never').replaceAll('\n', '\r\n')) },
+  { name: 'bytes-old-mac-line-ends', bytes: Buffer.from(minimal('', 'schedule: never').replaceAll('\n', '\r')) },
+  {
+    name: 'bytes-mark-before-a-mistake',
+    bytes: Buffer.from(`\uFEFFsatelite: {}\n${minimal()}`.replace('satellite:', 'sat:')),
+  },
   { name: 'bytes-nothing', bytes: new Uint8Array() },
   { name: 'bytes-only-a-mark', bytes: Buffer.from('\uFEFF') },
   { name: 'bytes-only-line-ends', bytes: Buffer.from('\r\n\r\n') },

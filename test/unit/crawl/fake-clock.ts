@@ -12,6 +12,8 @@ export class FakeClock implements Clock {
 
   readonly now = () => this.nowMs;
 
+  readonly elapsedMs = () => this.nowMs;
+
   readonly random = () => this.chance;
 
   readonly sleep = async (ms: number, signal?: AbortSignal) => {

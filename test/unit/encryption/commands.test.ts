@@ -2,11 +2,16 @@ import { spawn } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { decrypt } from '../../../src/commands/decrypt.ts';
+import { encrypt } from '../../../src/commands/encrypt.ts';
 import { encryptConfig } from '../../../src/config/encryption.ts';
+import { writeOutput } from '../../../src/config/encryption-file.ts';
 
-const CLI = join(import.meta.dirname, 'cli.ts');
+const CLI = fileURLToPath(new URL('./cli.ts', import.meta.url));
 const PLAIN = '\uFEFFsatellite:\r\n  tenant: démo\r\n';
 const VECTOR = 'AAECAwQFBgcICQoLDA0OD/Dx8vP09fb3+Pn6+/z9/v/8thOY2mX3VcYoZ7E81R9DzNPu0niH43rjWMy9d0ql+Q==';
 let root = '';
@@ -88,6 +93,18 @@ describe('--out', () => {
     expect(await readFile(inFolder('out.yml'), 'utf8')).toBe('precious');
   });
 
+  test('of several at once, one writes and the others are refused', async () => {
+    const texts = Array.from({ length: 8 }, (_, i) => `content ${i}`);
+    const out = inFolder('out.yml');
+    const results = await Promise.allSettled(texts.map((text) => writeOutput(text, { out }, new PassThrough())));
+    const written = texts.filter((_, i) => results[i]?.status === 'fulfilled');
+    expect(written).toEqual([await readFile(out, 'utf8')]);
+    for (const result of results) {
+      if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'CONFIG_OUTPUT_EXISTS' });
+    }
+    expect((await readdir(folder)).sort()).toEqual(['out.yml', 'plain.yml']);
+  });
+
   test('replaces it with --force, and closes it to others', async () => {
     await chmod(inFolder('plain.yml'), 0o666);
     const { code } = await satellite(['encrypt', 'plain.yml', '--out', 'plain.yml', '--force'], { env });
@@ -142,16 +159,16 @@ describe('the file', () => {
   });
 
   test.each([
-    ['encrypt', 'missing.yml', 'CONFIG_FILE_UNREADABLE: missing.yml cannot be read: it does not exist'],
-    ['encrypt', '.', 'CONFIG_FILE_UNREADABLE: . cannot be read: it is a folder'],
-    ['encrypt', '/dev/zero', 'CONFIG_FILE_UNREADABLE: /dev/zero cannot be read: more than 16 MiB'],
+    ['encrypt', 'missing.yml', 'CONFIG_UNREADABLE: missing.yml cannot be read: it does not exist'],
+    ['encrypt', '.', 'CONFIG_UNREADABLE: . cannot be read: it is a folder'],
+    ['encrypt', '/dev/zero', 'CONFIG_UNREADABLE: /dev/zero cannot be read: more than 16 MiB'],
     ['encrypt', 'empty.yml', 'CONFIG_EMPTY: The file is empty'],
     ['encrypt', 'utf16.yml', 'CONFIG_NOT_UTF8: '],
     ['encrypt', 'vendor.yml', 'CONFIG_ALREADY_ENCRYPTED: '],
     ['decrypt', 'plain.yml', 'CONFIG_NOT_ENCRYPTED: '],
     ['decrypt', 'empty.yml', 'CONFIG_NOT_ENCRYPTED: '],
     ['decrypt', 'utf16.yml', 'CONFIG_NOT_ENCRYPTED: '],
-    ['decrypt', 'missing.yml', 'CONFIG_FILE_UNREADABLE: '],
+    ['decrypt', 'missing.yml', 'CONFIG_UNREADABLE: '],
   ])('%s %s: %s', async (command, file, message) => {
     await writeFile(inFolder('empty.yml'), ' \n');
     await writeFile(inFolder('utf16.yml'), Buffer.from(`\uFEFF${PLAIN}`, 'utf16le'));
@@ -159,6 +176,19 @@ describe('the file', () => {
     const { code, stdout, stderr } = await satellite([command, file], { env });
     expect([code, stdout, stderr.slice(stderr.indexOf('CONFIG'))]).toEqual([78, '', expect.stringContaining(message)]);
   });
+});
+
+test('as functions they need nothing of the process', async () => {
+  const io = () => ({
+    stdin: Readable.from([Buffer.from('pass word\n')]),
+    stdout: new PassThrough(),
+    stderr: new PassThrough(),
+    env: {},
+  });
+  const [out, back] = [inFolder('out.yml'), io()];
+  expect(await encrypt({ file: inFolder('plain.yml'), out }, io())).toBe(0);
+  expect(await decrypt({ file: out }, back)).toBe(0);
+  expect(String(back.stdout.read())).toBe(PLAIN);
 });
 
 test('a reader that goes away is an error, not a crash', async () => {

@@ -2,6 +2,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decryptConfig } from '../../../src/config/encryption.ts';
@@ -41,7 +42,7 @@ interface Session {
 }
 
 async function atTerminal(args: string[], steps: [string, string][], env = {}): Promise<Session> {
-  const command = [process.execPath, join(HERE, 'cli.ts'), ...args];
+  const command = [process.execPath, fileURLToPath(new URL('./cli.ts', import.meta.url)), ...args];
   const { stdout } = await run('python3', [join(HERE, 'pseudo-terminal.py'), JSON.stringify(steps), ...command], {
     cwd: folder,
     env: { ...process.env, ENCRYPTION_PASSWORD: '', ...env },

@@ -37,6 +37,12 @@ describe('what a proxy says to CONNECT', () => {
     ['no scheme', undefined, /refuses the user name or password/],
     ['Basic', 'Basic realm="x"', /refuses the user name or password/],
     ['several with Basic', ['Negotiate', 'NTLM', 'basic realm="x"'], /refuses the user name or password/],
+    ['Basic in a list', 'Negotiate, NTLM, Basic realm="a, b c", charset="UTF-8"', /refuses the user name or password/],
+    [
+      'a list without',
+      'Negotiate, Digest realm="Basic, really", nonce="x"',
+      /wants a login by Negotiate or Digest only/,
+    ],
     ['none that is ours', ['Negotiate', 'NTLM'], /wants a login by Negotiate or NTLM only/],
   ])('407 that offers %s', (_what, schemes, words) => {
     const headers = { 'proxy-authenticate': schemes };

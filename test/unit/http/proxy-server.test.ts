@@ -110,13 +110,16 @@ describe('credentials', () => {
     'http://u:s3cret@proxy.example:99999',
     'ftp://u:s3cret@proxy.example',
     'http://u:s3cret@',
+    'http://u:1234#s3cret@proxy.example:3128',
+    'http://u:1234/s3cret@proxy.example:3128',
+    'http://u:1234?s3cret@proxy.example:3128',
     'socks6://u:s3cret@proxy.example',
     '://u:s3cret@proxy.example',
   ])('a variable that is no url of a proxy is named, but not shown: %s', (value) => {
     const work = () => proxyFor('SEI', sei, { env: { https_proxy: value } });
     expect(work).toThrow(expect.objectContaining({ code: 'PROXY_URL_INVALID', kind: 'config' }));
     expect(work).toThrow(/https_proxy/);
-    expect(work).not.toThrow(/s3cret/);
+    expect(work).not.toThrow(/s3cret|1234/);
     try {
       work();
     } catch (error) {

@@ -112,7 +112,7 @@ describe('opening', () => {
     const path = newPath();
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, 'notes of the operator\n'.repeat(100));
-    expect(refusalOf(() => new Store(path))).toMatchObject({ code: 'STORE_UNUSABLE', kind: 'storage' });
+    expect(refusalOf(() => new Store(path))).toMatchObject({ code: 'STORE_DAMAGED', kind: 'storage' });
     expect(readFileSync(path, 'utf8')).toContain('notes of the operator');
   });
 

@@ -143,7 +143,7 @@ describe('pages', () => {
     store.pages.add(page('commits', 1), 3, Buffer.from('678'));
     expect(store.pages.spoolSize()).toEqual({ pages: 2, bytes: 8 });
     store.pages.setPushed(page('commits', 0), { records: [{ uri: 'u' }] });
-    expect(store.pages.body(page('commits', 0))).toBeNull();
+    expect(() => store.pages.body(page('commits', 0))).toThrow(expect.objectContaining({ code: 'STORE_DAMAGED' }));
     expect(store.pages.spoolSize()).toEqual({ pages: 1, bytes: 3 });
     expect(store.pages.totals('a')).toEqual([{ dataType: 'commits', pages: 2, items: 5 }]);
   });

@@ -1,0 +1,32 @@
+import type { Clock } from '../clock.ts';
+import { toSatelliteError } from '../errors.ts';
+import type { Logger } from '../ops/logger.ts';
+
+/** Short enough that work goes on soon after there is room again. */
+const retryMs = 1_000;
+
+export interface DurablyOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Does a write to the store and, where the disk does not take it, waits until it does: the work that led to it would be
+ * lost otherwise. A damaged store is not waited for.
+ */
+export async function durably<T>(write: () => T, { clock, logger, signal }: DurablyOptions): Promise<T> {
+  for (let waits = 0; ; waits++) {
+    try {
+      const value = write();
+      if (waits > 0) logger.info('The disk takes it again; work goes on');
+      return value;
+    } catch (thrown) {
+      const { kind, code, message, hint } = toSatelliteError(thrown);
+      if (kind !== 'storage' || code === 'STORE_DAMAGED') throw thrown;
+      if (waits === 0)
+        logger.error('The disk does not take what is to be stored; work waits', { code, error: message, hint });
+      await clock.sleep(retryMs, signal);
+    }
+  }
+}
