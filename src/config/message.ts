@@ -66,7 +66,7 @@ function placeOf({ file, line, column, path }: Problem): string {
 }
 
 /** The line, what it is about, and what would be right. */
-export function formatProblem(problem: Problem): string {
+function formatProblem(problem: Problem): string {
   const expected = problem.expected === undefined ? [] : [`  expected ${problem.expected}`];
   const head = `${placeOf(problem)}: ${problem.severity === 'error' ? '' : `${problem.severity}: `}${problem.message}`;
   return [head, ...(problem.excerpt === undefined ? [] : [problem.excerpt]), ...expected].join('\n');

@@ -49,7 +49,7 @@ export function resemblesKey(key: string): boolean {
 }
 
 /** Whether the key is one whose value is open to everyone. */
-export function isOpenKey(key: string): boolean {
+function isOpenKey(key: string): boolean {
   return schemaKeys().shown.has(squash(key));
 }
 
@@ -81,7 +81,7 @@ export function looksSecret(text: string): boolean {
 }
 
 /** `user:password@host`, `https://token@host`; not the plain `git@host` of a clone address. */
-export function holdsLogin(text: string): boolean {
+function holdsLogin(text: string): boolean {
   const login = text.slice(0, Math.max(0, text.lastIndexOf('@')));
   return /:|\/\//.test(login) && !/^(?:ssh:\/\/)?git$/.test(login.trim());
 }

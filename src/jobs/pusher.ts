@@ -73,7 +73,7 @@ export class Pusher {
 
   async #push(page: PageKey): Promise<void> {
     const { store, push, job, clock, logger, signal } = this.#options;
-    const relativePath = `${page.dataType}/${page.dataType}.${page.number}.json`;
+    const relativePath = relativePathOf(page);
     const content = store.pages.body(page);
     try {
       const stored = await withRetry(
@@ -125,7 +125,7 @@ export class Pusher {
             store.pages.remove(page);
             store.jobs.addFailure(job.id, {
               message: `A single record of ${content.length} bytes is too large for SEI and was left out`,
-              url: `${page.dataType}.${page.number}`,
+              url: relativePathOf(page),
             });
           }),
         this.#options,
@@ -139,12 +139,23 @@ export class Pusher {
         store.transaction(() => {
           store.pages.remove(page);
           store.pages.add(page, split.firstItems, split.first);
-          if (split.second === undefined) return;
+          if (split.second === undefined) {
+            store.jobs.addFailure(job.id, {
+              message: `A single record of ${content.length} bytes is too large for SEI: its list of files was left out`,
+              url: relativePathOf(page),
+            });
+            return;
+          }
           store.pages.add({ ...page, number: secondNumber }, split.secondItems ?? 0, split.second);
         }),
       this.#options,
     );
   }
+}
+
+/** Where SEI stores it (sei-protocol §3.3). */
+function relativePathOf({ dataType, number }: PageKey): string {
+  return `${dataType}/${dataType}.${number}.json`;
 }
 
 /** Nothing is lost by waiting for a new key, a missing route or a certificate; failing the job would lose its pages. */

@@ -273,6 +273,23 @@ test('refused credentials fail the job with one request, and the next job withou
   }
 });
 
+test('pages that SEI refuses for their size are cut smaller until it takes them', async () => {
+  const world = await setUp([{ projectKey: 'PAY', slug: 'ledger', gitDir: tricky.gitDir }], {
+    sei: { maxPushBytes: 12_000 },
+  });
+  try {
+    const jobId = world.sei.addJob({ integrationId });
+    expect(await world.runOnce()).toBe(0);
+    expect(world.sei.violations).toEqual([]);
+    expect(world.sei.pages(jobId).length).toBeGreaterThan(8);
+    expect(world.sei.ingested(jobId).commits).toHaveLength(tricky.mainCount);
+    const codes = world.logged.map(({ fields }) => (fields as { code?: string } | undefined)?.code);
+    expect(codes).toContain('SEI_PAGE_TOO_LARGE');
+  } finally {
+    await world.close();
+  }
+});
+
 test('a satellite that is stopped in the middle of a job goes on with it as the same agent, and nothing is missing', async () => {
   const gitDir = join(folder.path, 'stopped.git');
   await writeSyntheticRepository(gitDir, {

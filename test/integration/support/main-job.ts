@@ -9,7 +9,7 @@ import type { RepositoryOptions, SimulatorOptions } from '../../simulators/bitbu
 import { startBitbucketSimulator } from '../../simulators/bitbucket/simulator.ts';
 import type { CommitTruth, FileTruth } from '../../simulators/git/truth.ts';
 import { satelliteFolder } from '../../simulators/satellite-process.ts';
-import { startSeiSimulator } from '../../simulators/sei/simulator.ts';
+import { type SeiSimulatorOptions, startSeiSimulator } from '../../simulators/sei/simulator.ts';
 
 export const integrationId = '4711';
 const username = 'satellite';
@@ -21,14 +21,19 @@ export const wholeHistory = { backfill_days: 365 * 60 };
 /** Both simulators, a folder with a configuration, and daemons on it as if they were one process after the other. */
 export async function setUp(
   repositories: readonly RepositoryOptions[],
-  options: { metadata?: object; satellite?: object; bitbucket?: Partial<SimulatorOptions> } = {},
+  options: {
+    metadata?: object;
+    satellite?: object;
+    bitbucket?: Partial<SimulatorOptions>;
+    sei?: SeiSimulatorOptions;
+  } = {},
 ) {
   const bitbucket = await startBitbucketSimulator({
     repositories,
     credentials: [{ kind: 'basic', username, password }],
     ...options.bitbucket,
   });
-  const sei = await startSeiSimulator();
+  const sei = await startSeiSimulator(options.sei);
   const folder = await satelliteFolder({
     sei,
     bitbucket: { url: bitbucket.url, username, password },
