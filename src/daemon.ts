@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import cron, { type ScheduledTask } from 'node-cron';
-import { Gates } from './bitbucket/gate.ts';
+import { Accounts } from './bitbucket/accounts.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config/config.ts';
 import { type SatelliteError, toSatelliteError } from './errors.ts';
@@ -42,7 +42,7 @@ const onceAttempts = 5;
 export class Daemon {
   readonly #options: DaemonOptions;
   readonly #store: Store;
-  readonly #gates = new Gates();
+  readonly #accounts = new Accounts();
   readonly #runner: JobRunner;
   readonly #loop: ControlLoop;
   readonly #abort = new AbortController();
@@ -66,7 +66,7 @@ export class Daemon {
         satellite: config.satellite,
         env,
         store: this.#store,
-        gates: this.#gates,
+        accounts: this.#accounts,
         clock,
         logger,
         push: (page) => sei.push(page),
@@ -126,7 +126,7 @@ export class Daemon {
     for (const task of this.#tasks.splice(0)) await task.destroy();
     await this.#cycling;
     await this.#runner.idle();
-    this.#gates.close();
+    this.#accounts.close();
     this.#store.close();
   }
 

@@ -7,10 +7,18 @@ import { networkError } from '../http/network-error.ts';
 import type { Probing } from '../http/probing.ts';
 import { proxyAnswerError } from '../http/proxy-error.ts';
 import type { ProxyServer } from '../http/proxy-server.ts';
-import { type RetryPolicy, withRetry } from '../http/retry.ts';
+import { type RetryPolicy, retryDelayMs, withRetry } from '../http/retry.ts';
 import { killPoint } from '../ops/kill-point.ts';
+import { type Account, chooseAccount } from './accounts.ts';
 import { type Answer, answerError } from './answer-error.ts';
-import type { Gate } from './gate.ts';
+
+/** One request, with the credentials to use. */
+type Attempt<T> = (authorization: string) => Promise<T>;
+
+/** How long a diff takes says more about the diff than about the server. */
+interface Timing {
+  readonly measuresServer: boolean;
+}
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -29,50 +37,50 @@ const maxErrorBodyBytes = 64 * 1024;
 
 const retryPolicy: RetryPolicy = { maxAttempts: 6, baseDelayMs: 1_000, maxDelayMs: 60_000, retries500: false };
 
+export interface ClientOptions {
+  /** At least one. */
+  readonly accounts: readonly Account[];
+  readonly clock: Clock;
+  readonly signal?: AbortSignal;
+  /** Undefined: none (`bitbucketProxy` decides). */
+  readonly proxy?: ProxyServer | undefined;
+  /** Undefined: with all the patience of a crawl. */
+  readonly probing?: Probing;
+  /** One of several credentials is refused; the others go on. */
+  readonly onRefused?: (refusal: SatelliteError) => void;
+}
+
 /**
- * GET requests to one Bitbucket server with one credential. Each attempt passes the gate, has a total deadline, and
- * ends in a value or a SatelliteError of a kind that tells the caller what to do (`answer-error.ts`). Waiting between
- * attempts happens outside the gate, so that a slow item does not hold a place.
+ * GET requests to one Bitbucket server, each as the account that has room. Each attempt passes that account's gate, has a
+ * total deadline, and ends in a value or a SatelliteError of a kind that tells the caller what to do
+ * (`answer-error.ts`). Waiting between attempts happens outside the gate, so that a slow item does not hold a place;
+ * being throttled pauses the gate and costs no attempt.
  */
 export class BitbucketClient {
   readonly counts: RequestCounts = { requests: 0, throttled: 0, retried: 0 };
   readonly #http: Got;
-  readonly #gate: Gate;
+  readonly #accounts: readonly Account[];
   readonly #clock: Clock;
   readonly #signal: AbortSignal | undefined;
   readonly #proxy: ProxyServer | undefined;
   readonly #probing: Probing | undefined;
-  /** The answer that refused the credentials: from then on nothing is asked, so that the account is not locked. */
-  #refusal: SatelliteError | undefined;
+  readonly #onRefused: (refusal: SatelliteError) => void;
 
-  /**
-   * @param options.proxy undefined: none (`bitbucketProxy` decides)
-   * @param options.probing undefined: with all the patience of a crawl
-   */
-  constructor(
-    integration: IntegrationConfig,
-    options: { gate: Gate; clock: Clock; signal?: AbortSignal; proxy?: ProxyServer | undefined; probing?: Probing },
-  ) {
-    const { credentials } = integration;
+  constructor(integration: Pick<IntegrationConfig, 'url' | 'tls'>, options: ClientOptions) {
     this.#http = createHttp({
       baseUrl: `${integration.url}/${restRoot}`.replace(/\/$/, ''),
-      headers: {
-        accept: 'application/json',
-        authorization:
-          credentials.kind === 'bearer'
-            ? `Bearer ${credentials.token}`
-            : `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`,
-      },
+      headers: { accept: 'application/json' },
       timeoutMs: options.probing?.timeoutMs ?? jsonTimeoutMs,
       tls: integration.tls,
       proxy: options.proxy,
       signal: options.signal,
     });
+    this.#accounts = options.accounts;
     this.#proxy = options.proxy;
     this.#probing = options.probing;
-    this.#gate = options.gate;
     this.#clock = options.clock;
     this.#signal = options.signal;
+    this.#onRefused = options.onRefused ?? (() => undefined);
   }
 
   /** @param path below `/rest/api/latest`, each segment already encoded */
@@ -83,9 +91,10 @@ export class BitbucketClient {
 
   /** As `getJson`, with the name of the user that Bitbucket took the request for: the one proof of who we are. */
   async getAnswer<T>(path: string, query: Query = {}): Promise<{ body: T; userName: string | undefined }> {
-    return this.#retried(path, async () => {
+    return this.#retried(path, { measuresServer: true }, async (authorization) => {
       const { statusCode, headers, body, url } = await this.#http.get(path, {
         searchParams: { ...query },
+        headers: { authorization },
         responseType: 'text',
         ...this.#abortable(),
       });
@@ -106,10 +115,10 @@ export class BitbucketClient {
     query: Query,
     consume: (chunks: AsyncIterable<Uint8Array>, contentType: string) => Promise<T>,
   ): Promise<T> {
-    return this.#retried(path, async () => {
+    return this.#retried(path, { measuresServer: false }, async (authorization) => {
       const stream = this.#http.stream.get(path, {
         searchParams: { ...query },
-        headers: { accept: 'text/plain' },
+        headers: { accept: 'text/plain', authorization },
         timeout: { request: diffTimeoutMs },
         ...this.#abortable(),
       });
@@ -138,36 +147,63 @@ export class BitbucketClient {
     return this.#signal === undefined ? {} : { signal: this.#signal };
   }
 
-  async #retried<T>(path: string, attempt: () => Promise<T>): Promise<T> {
-    const throughGate = () =>
-      this.#gate.run(async () => {
-        if (this.#refusal !== undefined) throw this.#refusal;
-        this.counts.requests++;
-        killPoint('fetch:before');
-        try {
-          const value = await attempt();
-          killPoint('fetch:after');
-          return value;
-        } catch (thrown) {
-          const error = networkError(thrown, 'BITBUCKET', this.#urlOf(path));
-          if (error instanceof SatelliteError && error.kind === 'auth') this.#refusal = error;
-          throw error;
-        }
-      }, this.#signal);
-    if (this.#probing !== undefined) return throughGate();
-    return withRetry(throughGate, {
+  async #retried<T>(path: string, timing: Timing, attempt: Attempt<T>): Promise<T> {
+    const onSomeAccount = () => this.#onSomeAccount(path, timing, attempt);
+    if (this.#probing !== undefined) return onSomeAccount();
+    return withRetry(onSomeAccount, {
       policy: retryPolicy,
       clock: this.#clock,
       ...this.#abortable(),
-      onRetry: (error, delayMs) => {
-        if (error.kind === 'throttled') {
-          this.counts.throttled++;
-          this.#gate.pause(delayMs, this.#clock.elapsedMs());
-        } else {
-          this.counts.retried++;
-        }
+      onRetry: () => {
+        this.counts.retried++;
       },
     });
+  }
+
+  /** Goes on with another account where one is refused, and waits at the gate where one is throttled. */
+  async #onSomeAccount<T>(path: string, timing: Timing, attempt: Attempt<T>): Promise<T> {
+    for (let throttles = 1; ; throttles++) {
+      const account = chooseAccount(this.#accounts);
+      if (account === undefined) throw this.#accounts[0]?.refusal;
+      try {
+        return await account.gate.run(() => this.#asAccount(account, path, timing, attempt), this.#signal);
+      } catch (error) {
+        if (!(error instanceof SatelliteError)) throw error;
+        if (error.kind === 'auth' && chooseAccount(this.#accounts) !== undefined) continue;
+        if (error.kind !== 'throttled' || this.#probing !== undefined) throw error;
+        this.counts.throttled++;
+        const pauseMs = retryDelayMs(error, throttles, retryPolicy, this.#clock.random) ?? 0;
+        if (error.statusCode === 429) account.gate.throttled(pauseMs, this.#clock.elapsedMs());
+        else account.gate.pause(pauseMs, this.#clock.elapsedMs());
+      }
+    }
+  }
+
+  async #asAccount<T>(account: Account, path: string, { measuresServer }: Timing, attempt: Attempt<T>): Promise<T> {
+    if (account.refusal !== undefined) throw account.refusal;
+    this.counts.requests++;
+    killPoint('fetch:before');
+    const begunAtMs = this.#clock.elapsedMs();
+    const answered = () => {
+      const nowMs = this.#clock.elapsedMs();
+      account.gate.answered(measuresServer ? nowMs - begunAtMs : undefined, nowMs);
+    };
+    try {
+      const value = await attempt(account.authorization);
+      answered();
+      killPoint('fetch:after');
+      return value;
+    } catch (thrown) {
+      const error = networkError(thrown, 'BITBUCKET', this.#urlOf(path));
+      if (!(error instanceof SatelliteError)) throw error;
+      if (error.statusCode === 503) account.gate.overloaded();
+      else if (error.statusCode !== undefined && error.statusCode !== 429) answered();
+      if (error.kind === 'auth') {
+        account.refusal = error;
+        this.#onRefused(error);
+      }
+      throw error;
+    }
   }
 
   #urlOf(path: string): string {

@@ -1,4 +1,6 @@
 import PQueue from 'p-queue';
+import { type InFlightLimit, newInFlightLimit, nextInFlightLimit, type Outcome, placesOf } from './in-flight-limit.ts';
+import { afterAnswer, afterThrottled, type LearnedRate, unknownRate } from './learned-rate.ts';
 
 export interface GateOptions {
   readonly maxInFlight: number;
@@ -7,46 +9,107 @@ export interface GateOptions {
 }
 
 /**
- * The one door to a Bitbucket server: every request of every integration on that server goes through it.
+ * The one door to a Bitbucket server for one of its users: every request of every integration that comes as this user
+ * goes through it, because Bitbucket counts by user.
  *
- * Open → `pause` (the server said 429) → closed for everybody until the longest pause asked for has passed → open.
- * Nothing here survives a crash, and nothing has to: a new process starts with an open gate. `close` ends it for good.
+ * Open → `throttled` (the server said 429) → closed for everybody until the longest pause asked for has passed → open.
+ * While it is open, places adapt to what the server bears (`in-flight-limit.ts`) and the rate to what it allows: as
+ * configured, as the server says (`limitTo`), or as its 429s show (`learned-rate.ts`), whichever is least. Nothing here
+ * survives a crash, and nothing has to: a new process starts with an open gate. `close` ends it for good.
  */
 export class Gate {
-  readonly #queue: PQueue;
+  readonly #places: PQueue;
+  readonly #configuredRate: number | undefined;
+  #allowedRate: number | undefined;
+  #knowsAllowedRate = false;
+  #learned: LearnedRate = unknownRate;
+  #pace: { readonly requestsPerSecond: number; readonly queue: PQueue } | undefined;
+  #inFlightLimit: InFlightLimit;
   #reopensAtElapsedMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor({ maxInFlight, requestsPerSecond }: GateOptions) {
-    this.#queue = new PQueue({
-      concurrency: maxInFlight,
-      ...(requestsPerSecond === undefined ? {} : sliding(requestsPerSecond)),
-    });
+    this.#inFlightLimit = newInFlightLimit(maxInFlight);
+    this.#places = new PQueue({ concurrency: placesOf(this.#inFlightLimit) });
+    this.#configuredRate = requestsPerSecond;
+    this.#setPace();
   }
 
   /** Waiting requests. */
   get waiting(): number {
-    return this.#queue.size;
+    return this.#places.size + (this.#pace?.queue.size ?? 0);
   }
 
   get inFlight(): number {
-    return this.#queue.pending;
+    return this.#places.pending - (this.#pace?.queue.size ?? 0);
+  }
+
+  /** The server has been asked, whatever it said. */
+  get knowsAllowedRate(): boolean {
+    return this.#knowsAllowedRate;
+  }
+
+  get isPaused(): boolean {
+    return this.#places.isPaused;
+  }
+
+  /** Requests at a time, now. */
+  get places(): number {
+    return this.#places.concurrency;
+  }
+
+  /** Undefined: none. */
+  get requestsPerSecond(): number | undefined {
+    return this.#pace?.requestsPerSecond;
   }
 
   async run<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    return this.#queue.add(task, signal ? { signal } : {});
+    const options = signal ? { signal } : {};
+    return this.#places.add(() => (this.#pace === undefined ? task() : this.#pace.queue.add(task, options)), options);
+  }
+
+  /** What the server itself allows this user. */
+  limitTo(requestsPerSecond: number | undefined): void {
+    this.#knowsAllowedRate = true;
+    this.#allowedRate = requestsPerSecond !== undefined && requestsPerSecond > 0 ? requestsPerSecond : undefined;
+    this.#setPace();
+  }
+
+  /**
+   * Whatever the answer said, the server had time for it.
+   *
+   * @param latencyMs undefined where it says more about the answer than about the server
+   */
+  answered(latencyMs: number | undefined, elapsedMs: number): void {
+    if (latencyMs !== undefined) this.#adapt({ kind: 'answered', latencyMs });
+    this.#learned = afterAnswer(this.#learned, elapsedMs);
+    this.#setPace();
+  }
+
+  /** 503: the server has too much to do, whoever asks. */
+  overloaded(): void {
+    this.#adapt({ kind: 'overloaded' });
+  }
+
+  /** 429: this user has asked too often. Nobody is let in for `pauseMs`; a shorter pause does not shorten a longer one. */
+  throttled(pauseMs: number, elapsedMs: number): void {
+    this.#adapt({ kind: 'overloaded' });
+    this.#learned = afterThrottled(this.#learned, elapsedMs);
+    this.#setPace();
+    this.pause(pauseMs, elapsedMs);
   }
 
   /** Lets nobody in for `ms`; a shorter pause does not shorten one that is under way. */
   pause(ms: number, elapsedMs: number): void {
     if (elapsedMs + ms <= this.#reopensAtElapsedMs) return;
     this.#reopensAtElapsedMs = elapsedMs + ms;
-    this.#queue.pause();
+    this.#places.pause();
+    this.#pace?.queue.pause();
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      // The wall clock may have been set back meanwhile: an old date must not outdo the next pause.
       this.#reopensAtElapsedMs = 0;
-      this.#queue.start();
+      this.#places.start();
+      this.#pace?.queue.start();
     }, ms);
   }
 
@@ -54,29 +117,33 @@ export class Gate {
   close(): void {
     clearTimeout(this.#timer);
   }
+
+  #adapt(outcome: Outcome): void {
+    this.#inFlightLimit = nextInFlightLimit(this.#inFlightLimit, outcome);
+    const places = placesOf(this.#inFlightLimit);
+    if (places !== this.#places.concurrency) this.#places.concurrency = places;
+  }
+
+  /** Whoever waits in the old queue leaves it at the old pace. */
+  #setPace(): void {
+    const rates = [this.#configuredRate, this.#allowedRate, this.#learned.requestsPerSecond];
+    const requestsPerSecond = Math.min(...rates.map((rate) => rate ?? Number.POSITIVE_INFINITY));
+    if (requestsPerSecond === (this.#pace?.requestsPerSecond ?? Number.POSITIVE_INFINITY)) return;
+    if (requestsPerSecond === Number.POSITIVE_INFINITY) {
+      this.#pace = undefined;
+      return;
+    }
+    const queue = new PQueue(sliding(requestsPerSecond));
+    if (this.#places.isPaused) queue.pause();
+    this.#pace = { requestsPerSecond, queue };
+  }
 }
 
-/** Below one request a second the window widens instead of the count falling to nothing. */
+/**
+ * A rate that is no whole number widens the window instead of being rounded: 1.5 a second is 1 in 667 ms, and 0.25 is 1
+ * in 4 s.
+ */
 function sliding(requestsPerSecond: number) {
   const intervalCap = Math.max(1, Math.floor(requestsPerSecond));
   return { strict: true, intervalCap, interval: Math.ceil((intervalCap / requestsPerSecond) * 1000) };
-}
-
-/** One gate per server, shared by all integrations that crawl it. */
-export class Gates {
-  readonly #gates = new Map<string, Gate>();
-
-  for(serverUrl: string, options: GateOptions): Gate {
-    const key = new URL(serverUrl).origin;
-    let gate = this.#gates.get(key);
-    if (gate === undefined) {
-      gate = new Gate(options);
-      this.#gates.set(key, gate);
-    }
-    return gate;
-  }
-
-  close(): void {
-    for (const gate of this.#gates.values()) gate.close();
-  }
 }

@@ -92,7 +92,7 @@ export class Leg {
     work: (tell: Tell) => Promise<T> | T,
     { required = false, unless, always = false }: StepOptions = {},
   ): Promise<T | undefined> {
-    const because = unless ?? (always ? undefined : this.#blocked);
+    const because = (always ? undefined : this.#blocked) ?? unless;
     if (because !== undefined) {
       this.#add(id, title, { status: 'skipped', ms: 0, detail: because });
       return undefined;

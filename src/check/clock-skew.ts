@@ -1,3 +1,4 @@
+import type { Leg } from './checkup.ts';
 import { duration } from './format.ts';
 import type { Tell } from './step.ts';
 
@@ -17,11 +18,11 @@ export function dateSeen(date: string | undefined, ownMs: number): DateSeen | un
   return Number.isNaN(serverMs) ? undefined : { serverMs: serverMs + 500, ownMs };
 }
 
-export function compareClocks({ serverMs, ownMs }: DateSeen, tell: Tell): void {
+function compareClocks({ serverMs, ownMs }: DateSeen, tell: Tell): void {
   const aheadMs = ownMs - serverMs;
   const offBy = Math.abs(aheadMs);
   if (offBy <= warnMs) {
-    tell({ detail: offBy < 1_000 ? 'the same as of the server' : `${duration(offBy / 1000)} off the server's` });
+    tell({ detail: offBy < 1_000 ? "agrees with the server's" : `${duration(offBy / 1000)} off the server's` });
     return;
   }
   tell({
@@ -29,5 +30,13 @@ export function compareClocks({ serverMs, ownMs }: DateSeen, tell: Tell): void {
     code: 'CLOCK_SKEWED',
     detail: `this machine is ${duration(offBy / 1000)} ${aheadMs > 0 ? 'ahead of' : 'behind'} the server`,
     hint: 'Have the clock kept by NTP on both: scans ask for windows of time, and certificates have one.',
+  });
+}
+
+/** It asks nobody: the answer that refused the credentials has a date, too. */
+export async function stepClock(leg: Leg, seen: DateSeen | undefined): Promise<void> {
+  await leg.step('clock', 'Clock', (tell) => seen && compareClocks(seen, tell), {
+    always: true,
+    unless: seen === undefined ? (leg.blocked ?? 'no answer has a date') : undefined,
   });
 }

@@ -56,7 +56,7 @@ function tellPlain({ name, route, url }: Way, tell: Tell): void {
 }
 
 async function tryTls(way: Way, socket: Socket, nowMs: number, tell: Tell): Promise<void> {
-  const { prefix, destination, trust, insecure, hasClientCertificate, name, url } = way;
+  const { prefix, destination, trust, insecure, facts, name, url } = way;
   const secured = tlsConnect({
     socket,
     host: destination.host,
@@ -66,13 +66,13 @@ async function tryTls(way: Way, socket: Socket, nowMs: number, tell: Tell): Prom
     // Said outright, so that NODE_TLS_REJECT_UNAUTHORIZED has no say.
     rejectUnauthorized: !insecure,
   });
-  watchTls(secured, hasClientCertificate);
+  watchTls(secured, facts);
   try {
     await inTime(secured, 'secureConnect');
     tell(certificateFacts(secured, name, nowMs));
     if (insecure) tell(insecureFacts(secured));
   } catch (thrown) {
-    throw tlsError(thrown, { prefix, name, url }) ?? connectError(thrown, { prefix, name, url });
+    throw tlsError(thrown, { prefix, name, url }, facts) ?? connectError(thrown, { prefix, name, url });
   } finally {
     secured.destroy();
   }

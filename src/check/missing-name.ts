@@ -26,13 +26,13 @@ export async function explainMissing(
   visible: Visible,
   bitbucket: Bitbucket,
 ): Promise<SatelliteError | undefined> {
-  if (/[*?{[!(]/.test(entry)) return unknown(entry, 'A pattern with * has to match the whole name, slug or KEY/slug.');
+  if (/[*?{[!(]/.test(entry)) return unknown('A pattern with * has to match the whole name, slug or KEY/slug.');
   const [, projectKey, slug] = /^([^/]+)\/([^/]+)$/.exec(entry) ?? [];
   if (key === 'repos' && projectKey !== undefined && slug !== undefined) {
     const found = await lookUp(bitbucket, entry, projectKey, slug);
     if (found !== 'missing') return found;
   }
-  return unknown(entry, hintFor(key, entry, visible));
+  return unknown(hintFor(key, entry, visible));
 }
 
 /** A repository that is asked for by its address is told apart: closed to us, renamed, or not there. */
@@ -45,7 +45,7 @@ async function lookUp(
   try {
     const present = repositoryLabel(await bitbucket.repository({ projectKey, slug }));
     if (present.toLowerCase() === entry.toLowerCase()) return undefined;
-    return new SatelliteError(`${entry} is called ${present} now`, {
+    return new SatelliteError(`is called ${present} now`, {
       code: 'REPOSITORY_RENAMED',
       kind: 'config',
       hint: `Write ${present} instead.`,
@@ -54,7 +54,7 @@ async function lookUp(
     if (!(error instanceof SatelliteError)) throw error;
     if (error.kind === 'gone') return 'missing';
     if (error.kind !== 'permission') throw error;
-    return new SatelliteError(`${entry} is not to be read by this user`, {
+    return new SatelliteError('is there, but not for this user', {
       code: error.code,
       kind: 'permission',
       hint: `Give the user read permission on the repository or on its project ${projectKey}.`,
@@ -79,9 +79,7 @@ function hintFor(key: FilterKey, entry: string, { repositories, projects }: Visi
 function nearestRepositories(entry: string, repositories: readonly BitbucketRepository[]): string[] {
   const near = nearest(entry, [...new Set(repositories.flatMap(namesOf))]);
   if (near === undefined) return [];
-  return repositories
-    .filter((repository) => namesOf(repository).includes(near))
-    .map((repository) => (near === repository.name && near !== repository.slug ? `${near} (${repositoryLabel(repository)})` : repositoryLabel(repository)));
+  return repositories.filter((repository) => namesOf(repository).includes(near)).map(repositoryLabel);
 }
 
 function namesOf(repository: BitbucketRepository): string[] {
@@ -96,8 +94,8 @@ function notHere(what: string): string {
   return `Nothing of a similar name is visible either: check the spelling, and that the user may read that ${what}.`;
 }
 
-function unknown(entry: string, hint: string): SatelliteError {
-  return new SatelliteError(`${entry} matches nothing that this user may see`, {
+function unknown(hint: string): SatelliteError {
+  return new SatelliteError('matches nothing that this user may see', {
     code: 'NAME_NOT_FOUND',
     kind: 'config',
     hint,

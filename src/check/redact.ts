@@ -3,8 +3,8 @@ import { bitbucketProxy, type Env, seiProxy } from '../http/proxy-server.ts';
 
 const mask = '***';
 
-/** The start of a secret that a cut text may end with; shorter ones are anybody's letters. */
-const shortestStart = 4;
+/** Fewer letters may be a part of any word: they are taken out where they stand alone. */
+const shortest = 4;
 
 /** Every secret that a request of this configuration carries, in each form in which an answer might repeat it. */
 export function secretsOf({ satellite, integrations }: Config, env: Env): string[] {
@@ -28,15 +28,21 @@ export function redactor(secrets: readonly string[]): (text: string) => string {
   // The longest first: one secret may be the beginning of another.
   const ordered = secrets.toSorted((one, other) => other.length - one.length);
   return (text) => {
-    const masked = ordered.reduce((rest, secret) => rest.replaceAll(secret, mask), printable(text));
+    const masked = ordered.reduce(without, printable(text));
     return withoutCutEnd(masked, ordered);
   };
+}
+
+function without(text: string, secret: string): string {
+  if (secret.length >= shortest) return text.replaceAll(secret, mask);
+  const literal = secret.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+  return text.replace(new RegExp(`(?<![\\p{L}\\p{N}])${literal}(?![\\p{L}\\p{N}])`, 'gu'), mask);
 }
 
 /** What a server says is cut at some length, in the middle of a secret perhaps. */
 function withoutCutEnd(text: string, secrets: readonly string[]): string {
   for (const secret of secrets) {
-    for (let length = Math.min(secret.length - 1, text.length); length >= shortestStart; length--) {
+    for (let length = Math.min(secret.length - 1, text.length); length >= shortest; length--) {
       if (text.endsWith(secret.slice(0, length))) return `${text.slice(0, -length)}${mask}`;
     }
   }

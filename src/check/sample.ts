@@ -79,7 +79,9 @@ function likelyCount(times: readonly number[], { fromMs, toMs }: Window): number
   return Math.ceil((times.length * (toMs - fromMs)) / spanMs);
 }
 
-async function firstOf<T>(pages: AsyncGenerator<{ readonly values: readonly T[]; readonly nextStart: number | undefined }>) {
+async function firstOf<T>(
+  pages: AsyncGenerator<{ readonly values: readonly T[]; readonly nextStart: number | undefined }>,
+) {
   const first = await pages.next();
   return first.done ? { values: [], nextStart: undefined } : first.value;
 }

@@ -3,6 +3,7 @@ import type { TlsConfig } from '../config/config.ts';
 import { hostOf, portOf } from '../http/no-proxy.ts';
 import type { Destination, ProxyRoute } from '../http/proxy-connection.ts';
 import { hostAndPort, type Leg, type ProxyServer } from '../http/proxy-server.ts';
+import type { TlsFacts } from '../http/tls-facts.ts';
 import { trustOf } from '../http/trust.ts';
 
 /** All that decides how the connections to one server are made. */
@@ -15,7 +16,7 @@ export interface Way {
   /** `host:port` */
   readonly name: string;
   readonly trust: SecureContext;
-  readonly hasClientCertificate: boolean;
+  readonly facts: TlsFacts;
   readonly insecure: boolean;
   /** Undefined: straight. */
   readonly route: ProxyRoute | undefined;
@@ -42,7 +43,7 @@ export function wayTo(
     destination,
     name: hostAndPort(destination.host, destination.port),
     trust: trust.server,
-    hasClientCertificate: trust.hasClientCertificate,
+    facts: { hasClientCertificate: trust.hasClientCertificate },
     insecure: tls.insecure === true,
     route: proxy && { proxy, secureContext: trust.proxy, setupTimeoutMs: connectTimeoutMs },
   };

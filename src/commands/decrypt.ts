@@ -3,6 +3,7 @@ import { decryptConfig, encryptedFormat } from '../config/encryption.ts';
 import { notEncrypted } from '../config/encryption-errors.ts';
 import { checkOutput, type OutputOptions, readBytes, writeOutput } from '../config/encryption-file.ts';
 import type { EncryptionIo } from './encrypt.ts';
+import { addHelpSections, encryptionExitCodes } from './help.ts';
 import { EXIT_CANCELLED, readPassword } from './password.ts';
 
 interface DecryptCommand extends OutputOptions {
@@ -29,37 +30,31 @@ export async function decrypt(command: DecryptCommand, io: EncryptionIo): Promis
 }
 
 export function registerDecrypt(program: Command, io: EncryptionIo): void {
-  program
+  const command = program
     .command('decrypt')
     .description("decrypt a satellite.yml, of this satellite's format or the vendor's")
     .argument('<file>', 'the encrypted file; - reads it from stdin')
     .option('--out <file>', 'write to this file, readable by you alone (mode 0600), instead of stdout')
     .option('--force', 'replace the --out file if it exists')
-    .addHelpText('after', HELP)
     .action(async (file: string, options: Omit<DecryptCommand, 'file'>) => {
       io.exitCode = await decrypt({ ...options, file }, io);
     });
+  addHelpSections(command, {
+    notes: NOTES,
+    examples: [
+      'satellite decrypt satellite.enc.yml',
+      'satellite decrypt satellite.enc.yml --out satellite.yml',
+      'satellite decrypt config.yml < password.txt > plain.yml',
+      'ssh host cat satellite.yml | satellite decrypt -',
+    ],
+    environment: ['ENCRYPTION_PASSWORD'],
+    exitCodes: encryptionExitCodes,
+  });
 }
 
-const HELP = `
+const NOTES = `
 The password, never taken from the command line, comes from
   1. the terminal, without echo, when stdin is a terminal or <file> is -
   2. ENCRYPTION_PASSWORD, also when only Enter is typed at the prompt
   3. the first line of stdin
-
-Examples:
-  $ satellite decrypt satellite.enc.yml
-  $ satellite decrypt satellite.enc.yml --out satellite.yml
-  $ satellite decrypt config.yml < password.txt > plain.yml
-  $ ssh host cat satellite.yml | satellite decrypt -
-
-Environment variables:
-  ENCRYPTION_PASSWORD   the password, see above
-
-Exit codes:
-  0     done
-  64    wrong arguments
-  74    the output could not be written
-  78    the file, the password or --out cannot be used; the message says why and what to do
-  130   cancelled with Ctrl-C at the prompt; nothing was written
 `;

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { encryptConfig, looksEncrypted } from '../config/encryption.ts';
 import { checkOutput, type OutputOptions, readBytes, writeOutput } from '../config/encryption-file.ts';
 import { SatelliteError } from '../errors.ts';
+import { addHelpSections, encryptionExitCodes } from './help.ts';
 import { EXIT_CANCELLED, type PasswordIo, readPassword } from './password.ts';
 
 /** What the two commands need of the process; `process` itself is one. */
@@ -66,20 +67,30 @@ function readPlainText(bytes: Buffer): string {
 }
 
 export function registerEncrypt(program: Command, io: EncryptionIo): void {
-  program
+  const command = program
     .command('encrypt')
     .description('encrypt a satellite.yml with a password')
     .argument('<file>', 'the plain file; - reads it from stdin')
     .option('--out <file>', 'write to this file, readable by you alone (mode 0600), instead of stdout')
     .option('--force', 'replace the --out file if it exists')
     .option('--vendor-format', "write what the vendor's satellite image reads: much weaker, no protection from changes")
-    .addHelpText('after', HELP)
     .action(async (file: string, options: Omit<EncryptCommand, 'file'>) => {
       io.exitCode = await encrypt({ ...options, file }, io);
     });
+  addHelpSections(command, {
+    notes: NOTES,
+    examples: [
+      'satellite encrypt satellite.yml --out satellite.enc.yml',
+      'satellite encrypt satellite.yml --out satellite.yml --force',
+      'satellite encrypt satellite.yml --vendor-format < password.txt > config.yml',
+      'vault read ... | satellite encrypt - --out satellite.yml',
+    ],
+    environment: ['ENCRYPTION_PASSWORD'],
+    exitCodes: encryptionExitCodes,
+  });
 }
 
-const HELP = `
+const NOTES = `
 The password, never taken from the command line, comes from
   1. the terminal, without echo, asked twice, when stdin is a terminal or <file> is -
   2. ENCRYPTION_PASSWORD, also when only Enter is typed at the prompt
@@ -87,20 +98,4 @@ The password, never taken from the command line, comes from
 
 The satellite reads the encrypted file as it reads a plain one, with ENCRYPTION_PASSWORD set.
 The plain file stays where it is: remove it when the encrypted one works.
-
-Examples:
-  $ satellite encrypt satellite.yml --out satellite.enc.yml
-  $ satellite encrypt satellite.yml --out satellite.yml --force
-  $ satellite encrypt satellite.yml --vendor-format < password.txt > config.yml
-  $ vault read ... | satellite encrypt - --out satellite.yml
-
-Environment variables:
-  ENCRYPTION_PASSWORD   the password, see above
-
-Exit codes:
-  0     done
-  64    wrong arguments
-  74    the output could not be written
-  78    the file, the password or --out cannot be used; the message says why and what to do
-  130   cancelled with Ctrl-C at the prompt; nothing was written
 `;

@@ -67,6 +67,16 @@ export async function readPassword(request: PasswordRequest, io: PasswordIo): Pr
   return line;
 }
 
+/** One secret, typed at the terminal without an echo; undefined when it was cancelled. */
+export async function askSecret(question: string, terminal: Terminal): Promise<string | undefined> {
+  try {
+    terminal.input.setRawMode(true);
+    return await askHidden(question, charactersOf(terminal.input), terminal.output);
+  } finally {
+    terminal.input.setRawMode(false);
+  }
+}
+
 async function askForPassword(
   terminal: Terminal,
   confirm: boolean,
@@ -150,7 +160,7 @@ async function* charactersOf(input: Readable): AsyncGenerator<string, void> {
  * The terminal the user sits at, whatever stdin and stderr are; those two where it cannot be opened (containers without
  * a session, Windows).
  */
-function openTerminal(io: PasswordIo): Terminal | undefined {
+export function openTerminal(io: PasswordIo): Terminal | undefined {
   try {
     const input = new ReadStream(openSync('/dev/tty', 'r'));
     const output = new WriteStream(openSync('/dev/tty', 'w'));

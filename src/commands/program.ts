@@ -1,11 +1,15 @@
 import { Command, CommanderError } from 'commander';
 import { toSatelliteError } from '../errors.ts';
 import { satelliteVersion } from '../version.ts';
+import { registerCheck } from './check.ts';
 import { registerDecrypt } from './decrypt.ts';
 import { registerEncrypt } from './encrypt.ts';
 import { exitCodeOf, exitCodes } from './exit-code.ts';
+import { addHelpSections, configEnvironment, helpWidth, networkEnvironment } from './help.ts';
+import { registerInit } from './init.ts';
 import { registerRun } from './run.ts';
 import { registerScan } from './scan.ts';
+import { registerSchema } from './schema.ts';
 import { registerStore } from './store.ts';
 import { registerValidate } from './validate.ts';
 
@@ -18,14 +22,36 @@ export async function main(argv: readonly string[]): Promise<number> {
   const program = new Command('satellite')
     .description('Crawls an on-prem Bitbucket for Harness SEI')
     .version(satelliteVersion(process.env))
+    .configureHelp({ helpWidth })
     .exitOverride()
     .showSuggestionAfterError();
+  registerInit(program);
+  registerCheck(program);
   registerRun(program);
   registerScan(program);
   registerValidate(program);
+  registerSchema(program);
   registerStore(program);
   registerEncrypt(program, process);
   registerDecrypt(program, process);
+  addHelpSections(program, {
+    examples: [
+      'satellite init                      # ask, try out, write satellite.yml',
+      'satellite check                     # what works, what does not, and what to do',
+      'satellite run                       # take jobs from SEI until stopped',
+      'satellite scan -i 4711 -o ./pages   # see what would be sent, without SEI',
+      'satellite run --help                # examples, variables and exit codes of a command',
+    ],
+    environment: [
+      ...configEnvironment,
+      'STATE_DIRECTORY',
+      ...networkEnvironment,
+      'BUILD_VERSION',
+      'NO_COLOR',
+      'any other',
+    ],
+    exitCodes: [0, 1, 64, 69, 70, 74, 75, 77, 78, 130],
+  });
   try {
     await program.parseAsync(argv);
     return Number(process.exitCode ?? exitCodes.ok);

@@ -9,6 +9,7 @@ import { showProgress } from '../ops/progress-display.ts';
 import { setAside } from '../store/set-aside.ts';
 import { satelliteVersion } from '../version.ts';
 import { exitCodes } from './exit-code.ts';
+import { addHelpSections, configEnvironment, networkEnvironment } from './help.ts';
 import { type ConfigOption, configOption, load } from './load.ts';
 
 interface RunOptions extends ConfigOption {
@@ -16,7 +17,7 @@ interface RunOptions extends ConfigOption {
 }
 
 export function registerRun(program: Command): void {
-  program
+  const command = program
     .command('run')
     .description('take jobs from SEI and run them until stopped')
     .option(...configOption)
@@ -24,6 +25,29 @@ export function registerRun(program: Command): void {
     .action(async (options: RunOptions) => {
       process.exitCode = await run(options);
     });
+  addHelpSections(command, {
+    notes: `
+SIGTERM and Ctrl-C end it at a point from which the next start goes on; a second one ends it at once. SIGHUP reads
+the configuration again. Logs go to stderr.`,
+    examples: [
+      'satellite run',
+      'satellite run --config /etc/satellite/satellite.yml',
+      'satellite run --once && echo "all jobs are done"',
+      'HTTPS_PROXY=http://proxy.example.com:8080 NO_PROXY=bitbucket.example.com satellite run',
+    ],
+    environment: [...configEnvironment, 'STATE_DIRECTORY', ...networkEnvironment, 'BUILD_VERSION', 'any other'],
+    exitCodes: [
+      [0, 'stopped by a signal; with --once: all jobs are done'],
+      [1, 'with --once: a job failed'],
+      64,
+      [69, 'with --once: SEI cannot be reached'],
+      70,
+      74,
+      75,
+      [77, 'with --once: SEI refuses the key'],
+      78,
+    ],
+  });
 }
 
 /**

@@ -2,11 +2,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Command, InvalidArgumentError } from 'commander';
-import { Gates } from '../bitbucket/gate.ts';
+import { Accounts } from '../bitbucket/accounts.ts';
 import { systemClock } from '../clock.ts';
-import type { Config } from '../config/config.ts';
 import { storePath } from '../daemon.ts';
-import { SatelliteError } from '../errors.ts';
 import { checkNetworkConfig, networkWarnings } from '../http/network-warnings.ts';
 import { seiProxy } from '../http/proxy-server.ts';
 import { ControlLoop } from '../jobs/control-loop.ts';
@@ -19,6 +17,8 @@ import { type PagePush, SeiClient } from '../sei/sei-client.ts';
 import { Store } from '../store/store.ts';
 import { satelliteVersion } from '../version.ts';
 import { exitCodes } from './exit-code.ts';
+import { addHelpSections, configEnvironment, networkEnvironment } from './help.ts';
+import { integrationOf } from './integration.ts';
 import { type ConfigOption, configOption, load } from './load.ts';
 import { stopSignal } from './run.ts';
 
@@ -30,7 +30,7 @@ interface ScanOptions extends ConfigOption {
 }
 
 export function registerScan(program: Command): void {
-  program
+  const command = program
     .command('scan')
     .description('scan one integration now, without a job from SEI')
     .option(...configOption)
@@ -41,6 +41,18 @@ export function registerScan(program: Command): void {
     .action(async (options: ScanOptions) => {
       process.exitCode = await scan(options);
     });
+  addHelpSections(command, {
+    notes: `
+A time is a day (2026-01-31), a moment (2026-01-31T08:00:00Z), or epoch milliseconds. With --out neither SEI nor the
+data directory is touched.`,
+    examples: [
+      'satellite scan --integration 4711 --out ./pages',
+      'satellite scan --integration 4711 --from 2026-01-01 --out ./pages',
+      'satellite scan --integration 4711 --from 2026-01-01 --to 2026-02-01',
+    ],
+    environment: [...configEnvironment, 'STATE_DIRECTORY', ...networkEnvironment, 'BUILD_VERSION', 'any other'],
+    exitCodes: [0, [1, 'the scan failed, or was stopped by a signal'], 64, 69, 70, 74, 75, 77, 78],
+  });
 }
 
 async function scan(options: ScanOptions): Promise<number> {
@@ -57,11 +69,11 @@ async function scan(options: ScanOptions): Promise<number> {
   const clock = systemClock;
   // What goes to a folder says nothing about what SEI has: it neither uses nor changes what the store remembers.
   const store = new Store(options.out === undefined ? storePath(satellite.dataDir) : ':memory:');
-  const gates = new Gates();
+  const accounts = new Accounts();
   try {
     const sei = new SeiClient(satellite, { clock, signal: stop.signal, proxy: seiProxy(satellite, env) });
     const push = options.out === undefined ? (page: PagePush) => sei.push(page) : intoFolder(resolve(options.out));
-    const surroundings = { satellite, env, store, gates, clock, logger, push, signal: stop.signal };
+    const surroundings = { satellite, env, store, accounts, clock, logger, push, signal: stop.signal };
     const runner = new JobRunner(config, surroundings, () => undefined);
     const job = ownJob(store, integration, {
       tenantId: satellite.tenant,
@@ -84,7 +96,7 @@ async function scan(options: ScanOptions): Promise<number> {
     }
     return runner.failed > 0 ? exitCodes.failed : exitCodes.ok;
   } finally {
-    gates.close();
+    accounts.close();
     store.close();
   }
 }
@@ -99,16 +111,6 @@ function printTotals(store: Store, jobId: string): void {
     process.stdout.write(`${dataType.padEnd(14)} ${String(items).padStart(9)} in ${pages} page(s)\n`);
   }
   for (const { message, url } of store.jobs.failures(jobId)) process.stdout.write(`not read: ${message} (${url})\n`);
-}
-
-function integrationOf(config: Config, id: string) {
-  const integration = config.integrations.find((candidate) => candidate.id === id);
-  if (integration !== undefined) return integration;
-  throw new SatelliteError(`There is no integration ${id} in ${config.path}`, {
-    code: 'INTEGRATION_UNKNOWN',
-    kind: 'config',
-    hint: `It has ${config.integrations.map((candidate) => candidate.id).join(', ') || 'none for bitbucket_server'}.`,
-  });
 }
 
 /** The files have the paths below the folder that they would have at SEI. */

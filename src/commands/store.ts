@@ -6,11 +6,12 @@ import { SatelliteError } from '../errors.ts';
 import { repairStore } from '../store/repair.ts';
 import { verifyStore } from '../store/verify.ts';
 import { exitCodes } from './exit-code.ts';
+import { addHelpSections, configEnvironment } from './help.ts';
 import { type ConfigOption, configOption, load } from './load.ts';
 
 export function registerStore(program: Command): void {
   const store = program.command('store').description('look at the data directory while the satellite is stopped');
-  store
+  const verify = store
     .command('verify')
     .description('read all of the store and say what is wrong with it')
     .option(...configOption)
@@ -25,7 +26,7 @@ export function registerStore(program: Command): void {
       process.stdout.write('`satellite store repair` makes a new one of what can be read.\n');
       process.exitCode = exitCodes.ioError;
     });
-  store
+  const repair = store
     .command('repair')
     .description('make a new store of what can be read of a damaged one, which is set aside')
     .option(...configOption)
@@ -42,6 +43,28 @@ export function registerStore(program: Command): void {
         `  jobs: ${failedJobs} were under way; SEI is told that they failed and asks for them again\n`,
       );
     });
+  const environment = [...configEnvironment, 'STATE_DIRECTORY', 'any other'] as const;
+  const others = [64, 70, 75, 78] as const;
+  addHelpSections(store, {
+    examples: ['satellite store verify', 'satellite store repair --config satellite.yml'],
+    environment,
+    exitCodes: [0, ...others.slice(0, 2), [74, 'it is damaged, or cannot be read or written'], ...others.slice(2)],
+  });
+  addHelpSections(verify, {
+    examples: ['satellite store verify', 'satellite store verify --config /etc/satellite/satellite.yml'],
+    environment,
+    exitCodes: [
+      [0, 'it is sound'],
+      ...others.slice(0, 2),
+      [74, 'it is damaged, or cannot be read'],
+      ...others.slice(2),
+    ],
+  });
+  addHelpSections(repair, {
+    examples: ['satellite store repair', 'satellite store repair --config /etc/satellite/satellite.yml'],
+    environment,
+    exitCodes: [[0, 'it is sound now'], ...others.slice(0, 2), 74, ...others.slice(2)],
+  });
 }
 
 async function pathOf(options: ConfigOption): Promise<string> {

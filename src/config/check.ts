@@ -27,13 +27,12 @@ export function checkIntegrations(raw: Partial<RawConfig>, sound: (path: Path) =
     const path: Path = ['integrations', index];
     if (!sound(path) || !isOurs(integration)) continue;
     const first = ids.get(integration.id);
-    if (first === undefined) ids.set(integration.id, index);
-    else
-      found.push(
-        fault('DUPLICATE_ID', [...path, 'id'], `integrations[${first}] has the same id`, {
-          expected: 'an id of its own for each integration',
-        }),
-      );
+    if (first === undefined) {
+      ids.set(integration.id, index);
+    } else {
+      const expected = 'an id of its own for each integration';
+      found.push(fault('DUPLICATE_ID', [...path, 'id'], `integrations[${first}] has the same id`, { expected }));
+    }
     const resolved = resolveIntegration(integration, path, found);
     if (resolved) integrations.push(resolved);
   }

@@ -33,7 +33,7 @@ function lookUp(inside: string, env: NodeJS.ProcessEnv): string | { problem: str
     return { problem: `this \${…} is not a reference to the environment`, expected: FORMS };
   const [, , operator, rest = ''] = match;
   if (rest.includes('${')) return { problem: `a \${…} inside another`, expected: 'a default without references' };
-  const value = env[name];
+  const value = Object.hasOwn(env, name) ? env[name] : undefined;
   if (operator === ':-') return value || rest;
   if (operator === ':?' && !value) {
     const state = value === '' ? 'is empty' : 'is not set';

@@ -33,9 +33,9 @@ export function locate(
         code,
         file,
         path,
-        message,
+        message: visible.discretion.scrub(message),
         ...(span && lines.placeOf(span.start)),
-        ...(expected !== undefined && { expected }),
+        ...(expected !== undefined && { expected: visible.discretion.scrub(expected) }),
         ...(span && { excerpt: excerpts.of(span) }),
       };
     });

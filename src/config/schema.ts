@@ -30,7 +30,7 @@ export interface Schema {
 }
 
 /** The same relative path from src/config and from dist/config. */
-const SCHEMA_PATH = fileURLToPath(new URL('../../schemas/satellite.schema.json', import.meta.url));
+export const SCHEMA_PATH = fileURLToPath(new URL('../../schemas/satellite.schema.json', import.meta.url));
 
 let loaded: Schema | undefined;
 

@@ -122,6 +122,13 @@ export class Discretion {
     }
   }
 
+  /** For sentences that were made of a value after all; short secrets are left, they are words of ours as well. */
+  scrub(sentence: string): string {
+    return this.#secrets
+      .filter((secret) => secret.length >= 8)
+      .reduce((text, secret) => text.replaceAll(secret, MASK), sentence);
+  }
+
   /** Whether a text may be repeated: nothing in it is one of the secrets. */
   repeats(text: string): boolean {
     return isKnownKey(text) || !this.#secrets.some((secret) => text.includes(secret));

@@ -7,8 +7,8 @@ import type { Entry, ListNode, MapNode, ScalarNode, Span, TreeNode } from './tre
 /** The tags that say what the text says anyway. */
 const CORE_TAGS = new Set(['', '!', '!!str', '!!int', '!!float', '!!bool', '!!null', '!!map', '!!seq']);
 
-/** Far more than any file needs; a handful of nested aliases ("billion laughs") passes it at once. */
-const MAX_NODES = 20_000;
+/** Far more values than any file gets from references; a handful of nested ones ("billion laughs") passes it at once. */
+const MAX_REFERRED = 20_000;
 
 export interface Parsed {
   /** Undefined: nothing but comments. */
@@ -35,6 +35,7 @@ export class TreeBuilder {
   readonly #path: (string | number)[] = [];
   #cursor = 0;
   #size = 0;
+  #referred = 0;
 
   constructor(text: string, events: readonly Event[]) {
     this.#text = text;
@@ -78,7 +79,7 @@ export class TreeBuilder {
     const anchor = event.anchorStart < 0 ? undefined : this.#text.slice(event.anchorStart, event.anchorEnd);
     if (anchor !== undefined) this.#anchors.set(anchor, 'open');
     const before = this.#size;
-    this.#grow(1, { start: Math.max(0, event.tagStart, at.start), end: at.end });
+    this.#size++;
     const node = this.#content(event, at);
     if (anchor !== undefined) this.#anchors.set(anchor, { node, size: this.#size - before });
     return node;
@@ -109,20 +110,16 @@ export class TreeBuilder {
       throw this.#unusable('UNKNOWN_ALIAS', message, at, 'single quotes around the value');
     }
     if (anchored === 'open') throw this.#unusable('RECURSIVE_ALIAS', 'this reference contains itself', at);
-    this.#grow(anchored.size, at);
+    this.#refer(anchored.size, at);
     return { ...anchored.node, ...at };
   }
 
-  #grow(by: number, at: Span): void {
-    this.#size += by;
-    if (this.#size > MAX_NODES) {
-      throw this.#unusable(
-        'TOO_LARGE',
-        `the file grows to more than ${MAX_NODES} values here`,
-        at,
-        'fewer references (*name) to other references',
-      );
-    }
+  #refer(size: number, at: Span): void {
+    this.#size += size;
+    this.#referred += size;
+    if (this.#referred <= MAX_REFERRED) return;
+    const message = `references make more than ${MAX_REFERRED} values of this file`;
+    throw this.#unusable('TOO_LARGE', message, at, 'fewer references (*name) to other references');
   }
 
   #list(start: number): ListNode {

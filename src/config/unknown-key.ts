@@ -3,38 +3,40 @@ import { nearest } from './nearest.ts';
 import { configSchema, resolveSchema, type Schema } from './schema.ts';
 
 /** Words that other tools, or a reader of Bitbucket's own pages, would use. */
-const OTHER_WORDS: Readonly<Record<string, string>> = {
-  accountid: 'tenant',
-  account: 'tenant',
-  baseurl: 'url',
-  endpoint: 'url',
-  server: 'url',
-  user: 'username',
-  login: 'username',
-  type: 'application',
-  repositories: 'repos',
-  excludedrepos: 'exclude_repos',
-  fetchpullrequests: 'fetch_prs',
-  fetchreviews: 'fetch_pr_reviews',
-  fetchfiles: 'fetch_commit_files',
-  interval: 'scheduling_interval',
-  cron: 'schedule',
-  verbosity: 'level',
-  loglevel: 'log.level',
-  datadirectory: 'data_dir',
-  allowunsafessl: 'tls.insecure',
-  verifyssl: 'tls.insecure',
-  skipverify: 'tls.insecure',
-  insecureskipverify: 'tls.insecure',
-  onboardingindays: 'backfill_days',
-  secret: 'api_key',
-  accesstoken: 'token',
-};
+const OTHER_WORDS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    accountid: 'tenant',
+    account: 'tenant',
+    baseurl: 'url',
+    endpoint: 'url',
+    server: 'url',
+    user: 'username',
+    login: 'username',
+    type: 'application',
+    repositories: 'repos',
+    excludedrepos: 'exclude_repos',
+    fetchpullrequests: 'fetch_prs',
+    fetchreviews: 'fetch_pr_reviews',
+    fetchfiles: 'fetch_commit_files',
+    interval: 'scheduling_interval',
+    cron: 'schedule',
+    verbosity: 'level',
+    loglevel: 'log.level',
+    datadirectory: 'data_dir',
+    allowunsafessl: 'tls.insecure',
+    verifyssl: 'tls.insecure',
+    skipverify: 'tls.insecure',
+    insecureskipverify: 'tls.insecure',
+    onboardingindays: 'backfill_days',
+    secret: 'api_key',
+    accesstoken: 'token',
+  }),
+);
 
 /** What the key was probably meant to be, in words, or nothing when there is no saying. */
 export function guessKey(key: string, schema: Schema): string | undefined {
   const candidates = Object.keys(schema.properties ?? {});
-  const word = OTHER_WORDS[squash(key)];
+  const word = OTHER_WORDS.get(squash(key));
   const [head = '', leaf] = word?.split('.') ?? [];
   if (leaf !== undefined && candidates.includes(head)) return `did you mean ${leaf} in the section ${head}?`;
   if (word !== undefined && candidates.includes(word)) return `did you mean ${word}?`;

@@ -14,6 +14,7 @@ export class CommitFilesReader {
   readonly #store: Store;
   readonly #underWay = new Map<string, Promise<CommitFiles | undefined>>();
   readonly #unsaved = new Map<string, CommitFiles>();
+  #persisting: readonly [string, CommitFiles][] = [];
 
   constructor(bitbucket: Bitbucket, store: Store) {
     this.#bitbucket = bitbucket;
@@ -38,11 +39,14 @@ export class CommitFilesReader {
 
   /** To be called inside a transaction, and `persisted` once that has succeeded. */
   persist(): void {
-    for (const [sha, files] of this.#unsaved) this.#store.commitFiles.add(sha, toStored(files));
+    this.#persisting = [...this.#unsaved];
+    for (const [sha, files] of this.#persisting) this.#store.commitFiles.add(sha, toStored(files));
   }
 
+  /** What was read meanwhile is not among it. */
   persisted(): void {
-    this.#unsaved.clear();
+    for (const [sha] of this.#persisting) this.#unsaved.delete(sha);
+    this.#persisting = [];
   }
 
   async #fetch(repository: RepositoryPath, commit: BitbucketCommit): Promise<CommitFiles | undefined> {

@@ -27,22 +27,30 @@ export interface TipRange {
  *
  * Its base is a tip that an acknowledged scan covered at or before the window's start: then one request finds both
  * whether anything is new and what. Without one, it is the first commit on the first-parent line that is older than the
- * window. A date never ends the listing itself: commits that were merged late carry old dates and would be lost.
+ * window and not newer than what was covered last. A date never ends the listing itself: commits that were merged late
+ * carry old dates and would be lost.
  */
 export async function findCommitRange(scan: Scan, repository: BitbucketRepository): Promise<TipRange | undefined> {
   const { job, store, bitbucket } = scan;
   const path = repositoryPath(repository);
   const fromMs = store.coverage.windowFromMs(job, repository.id, 'commits');
   try {
+    const gone = new Set<string>();
     const covered = store.coverage.tipsBefore(job.integrationId, repository.id, defaultBranchRef, fromMs);
     for (const base of covered.slice(0, maxBasesTried)) {
       const range = await rangeSince(scan, repository, base);
       if (range !== undefined) return range;
+      gone.add(base);
     }
     for await (const branch of bitbucket.branches(path)) {
       if (!branch.isDefault) continue;
       const tip = branch.latestCommit;
-      return { tip, base: await findBase(scan, repository, tip, fromMs) };
+      if (fromMs <= 0) return { tip, base: undefined };
+      const latest = store.coverage
+        .tipsBefore(job.integrationId, repository.id, defaultBranchRef, Number.MAX_SAFE_INTEGER)
+        .filter((id) => !gone.has(id));
+      const start = await firstCovered(scan, repository, tip, latest);
+      return { tip, base: start && (await firstOlder(scan, repository, start, fromMs)) };
     }
     return undefined;
   } catch (error) {
@@ -65,32 +73,78 @@ async function rangeSince(scan: Scan, repository: BitbucketRepository, base: str
   }
 }
 
+/**
+ * Where the first-parent line of `tip` enters what was covered last: what lies before was never sent, and a date must not
+ * end the walk there, as a commit that was pushed late is old from its first day here. Undefined: nowhere.
+ *
+ * @param latest covered tips, newest first; where none of them can be read any more, dates are all there is
+ */
+async function firstCovered(
+  scan: Scan,
+  repository: BitbucketRepository,
+  tip: string,
+  latest: readonly string[],
+): Promise<string | undefined> {
+  const path = repositoryPath(repository);
+  for (const since of latest.slice(0, maxBasesTried)) {
+    try {
+      const { next } = await followFirstParents(scan.bitbucket.commits(path, { until: tip, since }), tip);
+      if (next === undefined || next === tip) return next;
+      for await (const { values } of scan.bitbucket.commits(path, { until: next, since })) {
+        // The line was lost in a listing that is far out of order.
+        if (values.length > 0) return undefined;
+      }
+      return next;
+    } catch (error) {
+      if (!(error instanceof SatelliteError) || error.code !== 'BITBUCKET_NO_SUCH_COMMIT') throw error;
+    }
+  }
+  return tip;
+}
+
 /** The first commit on the first-parent line of `tip` that is older than the window; undefined: none is. */
-async function findBase(
+async function firstOlder(
   scan: Scan,
   repository: BitbucketRepository,
   tip: string,
   fromMs: number,
 ): Promise<string | undefined> {
-  if (fromMs <= 0) return undefined;
+  const listing = scan.bitbucket.commits(repositoryPath(repository), { until: tip });
+  const isOlder = ({ committerTimestamp }: BitbucketCommit) => (epochMs(committerTimestamp) ?? 0) < fromMs;
+  return (await followFirstParents(listing, tip, isOlder)).end;
+}
+
+interface Followed {
+  /** The commit that was looked for. */
+  readonly end?: string;
+  /** Without one, the parent that the listing did not show; absent: the root is reached. */
+  readonly next?: string;
+}
+
+async function followFirstParents(
+  listing: AsyncIterable<Page<BitbucketCommit>>,
+  tip: string,
+  isEnd: (commit: BitbucketCommit) => boolean = () => false,
+): Promise<Followed> {
   const passed = new Map<string, BitbucketCommit>();
-  let expected: string | undefined = tip;
-  for await (const page of scan.bitbucket.commits(repositoryPath(repository), { until: tip })) {
+  let next = tip;
+  for await (const page of listing) {
     for (const commit of page.values) {
-      if (commit.id !== expected) {
+      if (commit.id !== next) {
         remember(passed, commit);
         continue;
       }
       let current: BitbucketCommit | undefined = commit;
       while (current !== undefined) {
-        if ((epochMs(current.committerTimestamp) ?? 0) < fromMs) return current.id;
-        expected = current.parents?.[0]?.id;
-        if (expected === undefined) return undefined;
-        current = passed.get(expected);
+        if (isEnd(current)) return { end: current.id };
+        const parent: string | undefined = current.parents?.[0]?.id;
+        if (parent === undefined) return {};
+        next = parent;
+        current = passed.get(next);
       }
     }
   }
-  return undefined;
+  return { next };
 }
 
 /** With clocks that differ, a listing by date may show a commit before its child on the first-parent line. */

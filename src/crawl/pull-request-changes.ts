@@ -22,7 +22,8 @@ export interface SeenPullRequest {
  * - A first scan, a full one, and one that asks again for what was covered sweep all states and send what is open or was
  *   updated since `from`.
  * - An incremental one reads the list of all states as far as it shows something new, then the whole list of open ones,
- *   and asks for those that were open and are in neither. It sends what is unknown or has another fingerprint.
+ *   and asks for those that were open and are in neither. It sends what is unknown or has another fingerprint. After a
+ *   scan that broke off it reads the whole list.
  */
 export async function* changedPullRequests(
   scan: Scan,
@@ -33,6 +34,8 @@ export async function* changedPullRequests(
   const coveredToMs = store.coverage.pullRequestsToMs(job.integrationId, repository.id);
   const fromMs = store.coverage.windowFromMs(job, repository.id, 'pull_requests');
   const isSweep = job.isFull || coveredToMs === undefined || fromMs < coveredToMs;
+  // A scan that broke off has left known ones at the top of the list and unknown ones below them.
+  const readsAll = isSweep || store.coverage.hasGap(job, repository.id, 'pull_requests');
   const seen = new Set<number>();
 
   const isKnownToJob = (id: number) => seen.has(id) || store.pullRequests.isFound(job.id, repository.id, id);
@@ -68,7 +71,7 @@ export async function* changedPullRequests(
       isNews ||= step !== undefined;
       if (step !== undefined) yield step;
     }
-    if (!isSweep && !isNews && page.values.length > 0 && page.nextStart !== undefined) {
+    if (!readsAll && !isNews && page.values.length > 0 && page.nextStart !== undefined) {
       isComplete = false;
       break;
     }

@@ -38,10 +38,13 @@ export function agentsFor({ url, trust, facts, insecure, route }: Way): { agent:
   }
   if (route === undefined) return { agent: { http: new http.Agent({ keepAlive: true }) } };
   if (route.proxy.protocol.startsWith('socks')) {
-    return { agent: { http: new TunnelHttpAgent(() => connectThroughProxy(route, destination)) } };
+    return {
+      agent: { http: new ProxiedHttpAgent({ keepAlive: true }, () => connectThroughProxy(route, destination)) },
+    };
   }
   return {
-    agent: { http: new TunnelHttpAgent(() => connectToProxy(route, url)) },
+    // tinyproxy closes the connection after each answer without announcing it, so that the next request on it would fail.
+    agent: { http: new ProxiedHttpAgent({ keepAlive: false }, () => connectToProxy(route, url)) },
     request: forwardedRequest(proxyAuthorization(route.proxy)),
   };
 }
@@ -72,11 +75,11 @@ class HttpsAgent extends https.Agent {
   }
 }
 
-class TunnelHttpAgent extends http.Agent {
+class ProxiedHttpAgent extends http.Agent {
   readonly #open: OpenConnection;
 
-  constructor(open: OpenConnection) {
-    super({ keepAlive: true });
+  constructor(options: http.AgentOptions, open: OpenConnection) {
+    super(options);
     this.#open = open;
   }
 

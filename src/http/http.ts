@@ -48,7 +48,6 @@ export function createHttp({ baseUrl, headers, timeoutMs, tls, proxy, signal }: 
     prefixUrl: `${baseUrl}/`,
     headers: { 'user-agent': 'ingestion-satellite', ...headers },
     ...agentsFor({ url: baseUrl, trust, facts: tlsFacts, insecure, route }),
-    https: { rejectUnauthorized: !insecure },
     timeout: { request: timeoutMs },
     retry: { limit: 0 },
     throwHttpErrors: false,

@@ -48,8 +48,11 @@ export class ControlLoop {
    * @throws SatelliteError when SEI cannot be talked to; the next cycle starts over
    */
   async cycle(): Promise<number> {
+    const { store } = this.#options;
     await this.#announce();
     await this.#giveBackLost();
+    // Before a new job begins, so that it finds the coverage of those that are done.
+    if (store.jobs.list().some(({ doneAtMs }) => doneAtMs !== null)) await this.report();
     const taken = await this.#takeJobs();
     this.#options.runner.startWaiting();
     await this.report();

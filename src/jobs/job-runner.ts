@@ -9,10 +9,8 @@ import { type JobSurroundings, runJob } from './run-job.ts';
 export const maxRunningJobs = 4;
 
 /**
- * Runs the jobs of the store: several at once, one per integration at a time, the others wait their turn.
- *
- * An integration whose credentials were refused stays refused until the process is started anew: its jobs fail at once
- * with that answer and Bitbucket is not asked, so that the account is not locked.
+ * Runs the jobs of the store: several at once, one per integration at a time, the others wait their turn. What is
+ * learned of an integration's accounts outlives its jobs (`accounts.ts`).
  */
 export class JobRunner {
   readonly running = new Map<string, { readonly job: Job; readonly progress: JobProgress }>();
@@ -20,7 +18,6 @@ export class JobRunner {
   failed = 0;
   readonly #config: Config;
   readonly #surroundings: JobSurroundings;
-  readonly #refused = new Map<string, SatelliteError>();
   readonly #ends = new Set<Promise<void>>();
   readonly #onEnd: (error?: SatelliteError) => void;
 
@@ -82,15 +79,12 @@ export class JobRunner {
   async #outcome(job: Job, progress: JobProgress): Promise<SatelliteError | undefined> {
     const { store, clock } = this.#surroundings;
     const integration = this.#config.integrations.find(({ id }) => id === job.integrationId);
-    const refusal = integration === undefined ? removed(job) : this.#refused.get(integration.id);
-    if (integration === undefined || refusal !== undefined) {
-      const error = refusal ?? removed(job);
+    if (integration === undefined) {
+      const error = removed(job);
       store.jobs.setDone(job.id, clock.now(), { exception: jobException(error) });
       return error;
     }
-    const error = await runJob(job, integration, this.#surroundings, progress);
-    if (error?.kind === 'auth') this.#refused.set(integration.id, error);
-    return error;
+    return runJob(job, integration, this.#surroundings, progress);
   }
 }
 

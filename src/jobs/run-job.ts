@@ -1,7 +1,8 @@
 import pMap from 'p-map';
+import type { Account, Accounts } from '../bitbucket/accounts.ts';
+import { obeyAllowedRate } from '../bitbucket/allowed-rate.ts';
 import { Bitbucket } from '../bitbucket/bitbucket.ts';
 import { BitbucketClient } from '../bitbucket/client.ts';
-import type { Gates } from '../bitbucket/gate.ts';
 import type { BitbucketRepository } from '../bitbucket/types.ts';
 import type { Clock } from '../clock.ts';
 import type { IntegrationConfig, SatelliteConfig } from '../config/config.ts';
@@ -34,7 +35,7 @@ export interface JobSurroundings {
   /** For the proxy variables; undefined: none of them is set. */
   readonly env?: Env;
   readonly store: Store;
-  readonly gates: Gates;
+  readonly accounts: Accounts;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly push: (page: PagePush) => Promise<StorageResult>;
@@ -59,9 +60,24 @@ export async function runJob(
   const { satellite, store, clock, logger, push } = surroundings;
   const stop = new AbortController();
   const signal = AbortSignal.any([surroundings.signal, stop.signal]);
-  const gate = surroundings.gates.for(integration.url, integration.rateLimit);
+  const accounts = surroundings.accounts.of(integration);
   const proxy = bitbucketProxy(integration, satellite, surroundings.env ?? {});
-  const bitbucket = new Bitbucket(new BitbucketClient(integration, { gate, clock, signal, proxy }));
+  const connect = (as: readonly Account[]) =>
+    new Bitbucket(
+      new BitbucketClient(integration, {
+        accounts: as,
+        clock,
+        signal,
+        proxy,
+        onRefused: (refusal) => noteRefusal(refusal, accounts.length),
+      }),
+    );
+  const noteRefusal = ({ code, message, hint }: SatelliteError, of: number) => {
+    if (of < 2) return;
+    logger.error('One of several credentials is refused; the others go on', { code, error: message, hint });
+    spool.addFailure({ message: `One of ${of} credentials is refused: ${code}: ${message}`, url: integration.url });
+  };
+  const bitbucket = connect(accounts);
   progress.requests = bitbucket.client.counts;
   const commitFiles = new CommitFilesReader(bitbucket, store);
   const scan: Scan = {
@@ -100,7 +116,9 @@ export async function runJob(
   const types = dataTypesOf(scan);
   const result = () => jobResult(store, job, satellite.tenant, new Set(types));
 
-  const crawling = crawlSlices(scan, types, spool, progress, logger, signal).then(async () => {
+  const crawl = async () => {
+    for (const account of accounts) await obeyAllowedRate(account, connect([account]));
+    await crawlSlices(scan, types, spool, progress, logger, signal);
     await spool.flush();
     killPoint('job:crawled');
     const { failed, done } = store.slices.counts(job.id);
@@ -109,7 +127,8 @@ export async function runJob(
       await spool.addEmptyPage('repositories');
     }
     pusher.finish();
-  });
+  };
+  const crawling = crawl();
   try {
     await Promise.all([crawling, pusher.run()]);
     killPoint('job:drained');

@@ -128,6 +128,7 @@ export class Spool {
   async #write(pending: Pending, dataType: DataType): Promise<void> {
     const { store, job, commitFiles, onPage } = this.#options;
     const { page, cursors, ended, found } = pending;
+    let failures = 0;
     killPoint('page:before-transaction');
     const write = () => {
       if (page.itemCount > 0) {
@@ -139,13 +140,15 @@ export class Spool {
       for (const [slice, { state, covered }] of ended) store.slices.finish(slice, state, covered);
       for (const { repositoryId, pullRequest } of found) store.pullRequests.addFound(job.id, repositoryId, pullRequest);
       for (const failure of this.#failures) store.jobs.addFailure(job.id, failure);
+      failures = this.#failures.length;
       commitFiles.persist();
       killPoint('page:in-transaction');
     };
     await durably(() => store.transaction(write), this.#options);
     killPoint('page:stored');
     commitFiles.persisted();
-    this.#failures.length = 0;
+    // Those that were met while the page was written come after.
+    this.#failures.splice(0, failures);
     cursors.clear();
     ended.clear();
     found.length = 0;

@@ -74,24 +74,25 @@ export class SeiClient {
    * Whether SEI takes the key and the tenant, by the one call that proves both and changes nothing: the list of open jobs,
    * asked for under an id that nobody has and for no integration. It is a query; a job is taken by accept alone. `register`
    * would leave a satellite that does not exist in SEI's list for ten minutes, `heartbeat` too if an SEI were to take one
-   * of an unknown id, and its 409 looks the same as that of any gateway. `accept` of a job that does not exist answers 404,
-   * as a wrong url does. Here a key that does not hold is 401, another tenant or a missing right 403 (sei-protocol §1.2),
-   * and the answer has a form of its own, which a login page has not. That the key may push as well is not proved.
+   * of an unknown id. `accept` of a job that does not exist answers 404, as a wrong url does. Here a key that does not hold
+   * is 401, another tenant or a missing right 403 (sei-protocol §1.2), and the answer has a form of its own, which a login
+   * page has not. 409 would say that the id is unknown, which comes after both. That the key may push is not proved.
    */
   async probe(): Promise<void> {
-    const answer = await this.#post(
-      'agent-callback/jobs/requests/list',
-      {
-        agent_id: randomUUID(),
-        agent_type: 'default',
-        controller_names: [scanController],
-        tenant_id: this.#tenant,
-        integration_ids: [],
-      } satisfies AgentHandle,
-      { reserved: 'true' },
-    );
-    const list = parseJson<Partial<ListWrapper<LiteJobRequest>> | null>(answer);
-    if (!Array.isArray(list?.records)) throw unreadable('What answers is not SEI');
+    const handle: AgentHandle = {
+      agent_id: randomUUID(),
+      agent_type: 'default',
+      controller_names: [scanController],
+      tenant_id: this.#tenant,
+      integration_ids: [],
+    };
+    try {
+      const answer = await this.#post('agent-callback/jobs/requests/list', handle, { reserved: 'true' });
+      const list = parseJson<Partial<ListWrapper<LiteJobRequest>> | null>(answer);
+      if (!Array.isArray(list?.records)) throw unreadable('What answers is not SEI');
+    } catch (error) {
+      if (!(error instanceof SatelliteError) || error.code !== 'SEI_CONFLICT') throw error;
+    }
   }
 
   /** Undefined where it is gone or another satellite was faster. */

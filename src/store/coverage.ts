@@ -9,6 +9,8 @@ const everyDataType = '*';
 /** More tips of one branch than this are forgotten, oldest first: a window that reaches beyond them walks for its base. */
 const maxTips = 200;
 
+type JobWindow = Pick<Job, 'id' | 'integrationId' | 'fromMs'>;
+
 /** The ends of the last acknowledged scans of an integration; undefined: there was none. */
 export interface LastScan {
   readonly toMs: number | undefined;
@@ -28,10 +30,19 @@ export class Coverage {
 
   /**
    * Where the window of a slice begins: with the job's own, or earlier where something before it is missing at SEI. So a
-   * repository that could not be read is complete after the first scan in which it can. What a job could not read is
-   * missing from its end on, not from when SEI has acknowledged it: the next job may have begun by then.
+   * repository that could not be read is complete after the first scan in which it can.
    */
-  windowFromMs(job: Pick<Job, 'id' | 'integrationId' | 'fromMs'>, repositoryId: number, dataType: DataType): number {
+  windowFromMs(job: JobWindow, repositoryId: number, dataType: DataType): number {
+    return Math.min(job.fromMs, this.#missingFromMs(job, repositoryId, dataType) ?? job.fromMs);
+  }
+
+  /** Something of earlier jobs is missing at SEI, while other parts of the same jobs may be there. */
+  hasGap(job: JobWindow, repositoryId: number, dataType: DataType): boolean {
+    return this.#missingFromMs(job, repositoryId, dataType) !== undefined;
+  }
+
+  /** What a job could not read is missing from its end on, not from its acknowledgement: the next may have begun by then. */
+  #missingFromMs(job: JobWindow, repositoryId: number, dataType: DataType): number | undefined {
     const row = this.#database
       .prepare(
         `SELECT min(from_ms) AS from_ms FROM (
@@ -43,7 +54,7 @@ export class Coverage {
          )`,
       )
       .get(job.integrationId, repositoryId, dataType, everyRepository, everyDataType, job.id);
-    return row?.from_ms == null ? job.fromMs : Math.min(job.fromMs, Number(row.from_ms));
+    return row?.from_ms == null ? undefined : Number(row.from_ms);
   }
 
   /** A failed job leaves all of its window missing, whatever of it was read. */

@@ -19,6 +19,15 @@ export const smallHistory: readonly RepositoryPlan[] = [
   { projectKey: 'WEB', slug: 'void', commits: 0 },
 ];
 
+/** Enough for a scan of some seconds. */
+export const mediumHistory: readonly RepositoryPlan[] = [
+  { projectKey: 'PAY', slug: 'ledger', commits: 150 },
+  { projectKey: 'PAY', slug: 'tricky', commits: 'tricky' },
+  { projectKey: 'WEB', slug: 'shop', commits: 90 },
+  { projectKey: 'WEB', slug: 'site', commits: 50 },
+  { projectKey: 'WEB', slug: 'void', commits: 0 },
+];
+
 /** Writes what a plan says; the same seed gives the same repositories, to the last commit id. */
 export async function writeHistory(
   folder: string,

@@ -82,7 +82,12 @@ export class People {
     const file = `${branch}.txt`;
     await scratch.commit({ branch, from: 'main', at, files: { [file]: this.#text() } });
     const { seconds } = this.#moment();
-    await scratch.commit({ branch: 'main', merge: [branch], at: seconds, files: { [`${branch}-merge.txt`]: this.#text() } });
+    await scratch.commit({
+      branch: 'main',
+      merge: [branch],
+      at: seconds,
+      files: { [`${branch}-merge.txt`]: this.#text() },
+    });
     await scratch.git('update-ref', '-d', `refs/heads/${branch}`);
   }
 

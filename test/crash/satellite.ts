@@ -6,8 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 /** The built program, or another build of it. */
-export const program =
-  process.env.SATELLITE_PROGRAM ?? fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+export const program = process.env.SATELLITE_PROGRAM ?? fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
 /** The folder that `dist` and `schemas` lie in. */
 export const programFolder = dirname(dirname(program));
@@ -64,7 +63,11 @@ export class Satellite {
     const imports = preload.map((url) => `--import=${url.href}`);
     const command = [...wrapper, process.execPath, ...imports, program, ...args];
     const [file = '', ...rest] = [...command, '--config', join(folder, 'satellite.yml')];
-    this.child = spawn(file, rest, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], env: { ...environment(), ...env } });
+    this.child = spawn(file, rest, {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...environment(), ...env },
+    });
     alive.add(this.child);
     const { promise, resolve } = Promise.withResolvers<number>();
     this.ready = promise;

@@ -157,7 +157,13 @@ describe('the flags of metadata', () => {
         expect(pullRequest.activities?.map(({ action }) => action)).toEqual(['MERGED']);
         expect(pullRequest).not.toHaveProperty('commits');
       }
-      expect(Object.keys(world.bitbucket.requests.counts).sort()).toEqual(['activities', 'pull-requests', 'repos']);
+      expect(Object.keys(world.bitbucket.requests.counts).sort()).toEqual([
+        'activities',
+        'application-properties',
+        'pull-requests',
+        'rate-limit-settings',
+        'repos',
+      ]);
     } finally {
       await world.close();
     }
@@ -213,7 +219,13 @@ test('an incremental scan brings what came since, commits that were merged late 
       result: { empty: true },
     });
     // A quiet repository costs one request for its commits and one or two for its pull requests.
-    expect(world.bitbucket.requests.counts).toEqual({ repos: 1, commits: 1, 'pull-requests': expect.any(Number) });
+    expect(world.bitbucket.requests.counts).toEqual({
+      'application-properties': 1,
+      'rate-limit-settings': 1,
+      repos: 1,
+      commits: 1,
+      'pull-requests': 1,
+    });
     expect(world.sei.violations).toEqual([]);
   } finally {
     await world.close();

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { openssl } from './tool.ts';
 
 const run = promisify(execFile);
 const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
@@ -108,7 +109,7 @@ export class CertificateWorkshop {
   }
 
   async #openssl(...args: string[]): Promise<void> {
-    await run('openssl', args, { cwd: this.folder });
+    await run(openssl, args, { cwd: this.folder });
   }
 }
 

@@ -8,11 +8,11 @@ import { startConnectProxy } from './connect-proxy.ts';
 import { proxyAt, type RequestOptions } from './request.ts';
 import { startTarget } from './servers.ts';
 import { startSocksServer } from './socks-server.ts';
-import { describeWith } from './tool.ts';
+import { describeWith, openssl } from './tool.ts';
 
 const program = fileURLToPath(new URL('environment-client.ts', import.meta.url));
 
-describeWith('openssl', 'openssl')('a process of its own', () => {
+describeWith(openssl)('a process of its own', () => {
   let workshop: CertificateWorkshop;
   let authority: Authority;
   let pair: KeyPair;

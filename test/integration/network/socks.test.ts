@@ -4,7 +4,7 @@ import { CertificateWorkshop } from './certificates.ts';
 import { client, errorOf, proxyAt, request, user } from './request.ts';
 import { closedPort, listen, startTarget } from './servers.ts';
 import { startSocksServer } from './socks-server.ts';
-import { describeWith } from './tool.ts';
+import { describeWith, openssl, testIpv6 } from './tool.ts';
 
 const login = `${user.username}:${user.password}`;
 
@@ -27,7 +27,7 @@ describe('a SOCKS5 proxy', () => {
     expect(await errorOf(unknown)).toMatchObject({ code: 'PROXY_TARGET_UNRESOLVED', kind: 'retryable' });
   });
 
-  test('an IPv6 address', async () => {
+  testIpv6('an IPv6 address', async () => {
     await using proxy = await startSocksServer();
     await using target = await startTarget(undefined, '[::1]');
     expect(await request({ baseUrl: target.url, proxy: proxyAt(proxy.port, { protocol: 'socks5h' }) })).toBe(200);
@@ -79,7 +79,7 @@ describe('a SOCKS5 proxy', () => {
   });
 });
 
-describeWith('openssl', 'openssl')('https through a SOCKS5 proxy', () => {
+describeWith(openssl)('https through a SOCKS5 proxy', () => {
   test("the target's certificate is verified", async () => {
     await using workshop = await CertificateWorkshop.open();
     const authority = await workshop.authority('Corporate Root');

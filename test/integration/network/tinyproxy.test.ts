@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { soleAccount } from '../../../src/bitbucket/accounts.ts';
 import { BitbucketClient } from '../../../src/bitbucket/client.ts';
 import { Gate } from '../../../src/bitbucket/gate.ts';
 import { systemClock } from '../../../src/clock.ts';
@@ -16,7 +17,7 @@ import { CertificateWorkshop, type KeyPair } from './certificates.ts';
 import { errorOf } from './request.ts';
 import { startTarget, type Target } from './servers.ts';
 import { startTinyproxy, type Tinyproxy } from './tinyproxy.ts';
-import { describeWith } from './tool.ts';
+import { describeWith, openssl, tinyproxy } from './tool.ts';
 
 const login = { username: 'satellite', password: 'pa55word' };
 
@@ -25,7 +26,7 @@ type Login = { username: string; password: string } | undefined;
 /** The credentials a test presents: right, wrong, none. */
 const wrong: Login = { ...login, password: 'wrong' };
 
-describeWith('tinyproxy', 'tinyproxy')('a real proxy that asks for a password', () => {
+describeWith(tinyproxy)('a real proxy that asks for a password', () => {
   let proxy: Tinyproxy;
   beforeAll(async () => {
     proxy = await startTinyproxy(login);
@@ -45,7 +46,7 @@ describeWith('tinyproxy', 'tinyproxy')('a real proxy that asks for a password', 
   function bitbucket(target: Target, satellite: Partial<SatelliteConfig>, changes: Partial<IntegrationConfig> = {}) {
     const own = integration({ url: target.url, ...changes });
     return new BitbucketClient(own, {
-      gate: new Gate({ maxInFlight: 4 }),
+      accounts: soleAccount(own, new Gate({ maxInFlight: 4 })),
       clock: systemClock,
       proxy: bitbucketProxy(own, satelliteConfig('https://sei.invalid', satellite), {}),
     });
@@ -103,7 +104,7 @@ describeWith('tinyproxy', 'tinyproxy')('a real proxy that asks for a password', 
     });
   });
 
-  describeWith('openssl', 'openssl')('https', () => {
+  describeWith(openssl)('https', () => {
     let workshop: CertificateWorkshop;
     let pair: KeyPair;
     let tls: { caFile: string };

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { closedPort, type TestServer } from './servers.ts';
+import { tinyproxy } from './tool.ts';
 
 export interface Tinyproxy extends TestServer {
   /** The request lines it has seen, from its log. */
@@ -25,7 +26,7 @@ export async function startTinyproxy(login: { username: string; password: string
       ...[`LogFile "${logFile}"`, 'LogLevel Connect', `BasicAuth ${login.username} ${login.password}`, ''],
     ].join('\n'),
   );
-  const child = spawn('tinyproxy', ['-d', '-c', configFile], { stdio: 'ignore' });
+  const child = spawn(tinyproxy, ['-d', '-c', configFile], { stdio: 'ignore' });
   const exited = once(child, 'exit');
   for (let tries = 0; !(await accepts(port)); tries++) {
     if (tries === 100 || child.exitCode !== null) throw new Error('tinyproxy does not start');

@@ -7,9 +7,9 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Authority, CertificateWorkshop, type KeyPair } from './certificates.ts';
 import { errorOf, request } from './request.ts';
 import { closedPort, startTarget } from './servers.ts';
-import { describeWith } from './tool.ts';
+import { describeWith, openssl } from './tool.ts';
 
-describeWith('openssl', 'openssl')('TLS', () => {
+describeWith(openssl)('TLS', () => {
   let workshop: CertificateWorkshop;
   let authority: Authority;
   let good: KeyPair;
@@ -112,7 +112,7 @@ describeWith('openssl', 'openssl')('TLS', () => {
     const stranger = await workshop.issue(authority);
     // Node's server breaks off without the alert that other servers send.
     const server = spawn(
-      'openssl',
+      openssl,
       ['s_server', '-accept', 'localhost:0', '-cert', good.certFile, '-key', good.keyFile, '-www', version].concat([
         ...['-CAfile', clients.certFile, '-Verify', '1', '-verify_return_error'],
       ]),

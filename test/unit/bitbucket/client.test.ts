@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import nock from 'nock';
+import { soleAccount } from '../../../src/bitbucket/accounts.ts';
 import { BitbucketClient } from '../../../src/bitbucket/client.ts';
 import { Gate, type GateOptions } from '../../../src/bitbucket/gate.ts';
 import type { IntegrationConfig } from '../../../src/config/config.ts';
@@ -32,7 +33,8 @@ class OpenGate extends Gate {
 
 function setUp({ gate = new OpenGate(), ...overrides }: Partial<IntegrationConfig> & { gate?: OpenGate } = {}) {
   const clock = new FakeClock();
-  const client = new BitbucketClient(integration(overrides), { gate, clock });
+  const own = integration(overrides);
+  const client = new BitbucketClient(own, { accounts: soleAccount(own, gate), clock });
   return { client, clock, gate };
 }
 
@@ -213,7 +215,8 @@ describe('being throttled', () => {
     const { client, clock, gate } = setUp();
     expect(await client.getJson('x')).toEqual({ ok: true });
     expect(gate.pauses).toEqual([ms]);
-    expect(clock.sleeps).toEqual([ms]);
+    // The gate keeps whoever waits; nobody sleeps beside it.
+    expect(clock.sleeps).toEqual([]);
     expect(client.counts).toEqual({ requests: 2, retried: 0, throttled: 1 });
   });
 
@@ -232,9 +235,9 @@ describe('being throttled', () => {
   test('backs off further and further while the server does not say how long', async () => {
     nock(origin).get(`${rest}/x`).times(9).reply(429);
     nock(origin).get(`${rest}/x`).reply(200, {});
-    const { client, clock } = setUp();
+    const { client, gate } = setUp();
     await client.getJson('x');
-    expect(clock.sleeps).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+    expect(gate.pauses).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
   });
 
   test('keeps the other requests of the server out as well', async () => {
@@ -246,7 +249,9 @@ describe('being throttled', () => {
       random: () => 0,
       sleep: (ms: number) => delay(ms),
     };
-    const clients = [1, 2].map(() => new BitbucketClient(integration(), { gate, clock }));
+    const clients = [1, 2].map(
+      () => new BitbucketClient(integration(), { accounts: soleAccount(integration(), gate), clock }),
+    );
     nock(origin).get(`${rest}/a`).reply(429, '', { 'retry-after': 'Thu, 01 Jan 2026 00:00:01 GMT' });
     nock(origin).get(`${rest}/a`).reply(200, {});
     let answeredAtMs = 0;
@@ -305,7 +310,7 @@ describe('refused credentials', () => {
     const gate = new OpenGate();
     const sleeping = Promise.withResolvers<void>();
     const clock = Object.assign(new FakeClock(), { sleep: () => sleeping.promise });
-    const client = new BitbucketClient(integration(), { gate, clock });
+    const client = new BitbucketClient(integration(), { accounts: soleAccount(integration(), gate), clock });
     const slow = errorOf(client.getJson('slow'));
     while (client.counts.retried === 0) await delay(1);
     const refusal = await errorOf(client.getJson('x'));
@@ -381,7 +386,11 @@ describe('with a server on loopback', () => {
     const abort = new AbortController();
     const clock = new FakeClock();
     const gate = new OpenGate({ maxInFlight: 2 });
-    const client = new BitbucketClient(integration({ url }), { gate, clock, signal: abort.signal });
+    const client = new BitbucketClient(integration({ url }), {
+      accounts: soleAccount(integration(), gate),
+      clock,
+      signal: abort.signal,
+    });
     return {
       client,
       clock,

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
-import { Gate, type GateOptions, Gates } from '../../../src/bitbucket/gate.ts';
+import { Gate, type GateOptions } from '../../../src/bitbucket/gate.ts';
 
 // p-queue measures its window with Date and timers: faked, a minute of requests takes a moment.
 beforeEach(() => {
@@ -203,28 +203,5 @@ describe('a pause', () => {
     await jest.runAllTimersAsync();
     await Promise.all(runs);
     expect(mostStartsWithin(1_000, starts)).toBe(3);
-  });
-});
-
-describe('the gates', () => {
-  test('once closed, nothing of a long pause is left that would keep the process from ending', async () => {
-    const gates = new Gates();
-    const gate = gates.for('https://bitbucket.example.org', { maxInFlight: 1 });
-    const abort = new AbortController();
-    gate.pause(600_000, Date.now());
-    const waiting = gate.run(async () => undefined, abort.signal);
-    abort.abort(new Error('stopping'));
-    await expect(waiting).rejects.toThrow('stopping');
-    gates.close();
-    expect(jest.getTimerCount()).toBe(0);
-  });
-
-  test('there is one for a server, whatever the context path, and one for each of two servers', () => {
-    const gates = new Gates();
-    const gate = gates.for('https://bitbucket.example.org/one', { maxInFlight: 1 });
-    expect(gates.for('https://bitbucket.example.org/two', { maxInFlight: 9 })).toBe(gate);
-    expect(gates.for('https://BITBUCKET.example.org:443', { maxInFlight: 9 })).toBe(gate);
-    expect(gates.for('https://bitbucket.example.com', { maxInFlight: 1 })).not.toBe(gate);
-    expect(gates.for('http://bitbucket.example.org', { maxInFlight: 1 })).not.toBe(gate);
   });
 });

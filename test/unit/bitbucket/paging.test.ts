@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import nock from 'nock';
+import { soleAccount } from '../../../src/bitbucket/accounts.ts';
 import { BitbucketClient } from '../../../src/bitbucket/client.ts';
 import { Gate } from '../../../src/bitbucket/gate.ts';
 import { pages, values } from '../../../src/bitbucket/paging.ts';
@@ -15,7 +16,10 @@ const path = '/rest/api/latest/list';
 onlyExpectedRequests();
 
 function newClient(): BitbucketClient {
-  return new BitbucketClient(integration(), { gate: new Gate({ maxInFlight: 4 }), clock: new FakeClock() });
+  return new BitbucketClient(integration(), {
+    accounts: soleAccount(integration(), new Gate({ maxInFlight: 4 })),
+    clock: new FakeClock(),
+  });
 }
 
 /** The list that answers the page at each start, and nothing else. */

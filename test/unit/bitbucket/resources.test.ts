@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import nock from 'nock';
+import { soleAccount } from '../../../src/bitbucket/accounts.ts';
 import { Bitbucket, pathOf } from '../../../src/bitbucket/bitbucket.ts';
 import { BitbucketClient } from '../../../src/bitbucket/client.ts';
 import { Gate } from '../../../src/bitbucket/gate.ts';
@@ -19,7 +20,9 @@ function server(): nock.Scope {
 
 function bitbucket(): Bitbucket {
   const clock = new FakeClock();
-  return new Bitbucket(new BitbucketClient(integration(), { gate: new Gate({ maxInFlight: 4 }), clock }));
+  return new Bitbucket(
+    new BitbucketClient(integration(), { accounts: soleAccount(integration(), new Gate({ maxInFlight: 4 })), clock }),
+  );
 }
 
 function lastPage(...values: unknown[]) {

@@ -20,6 +20,9 @@ export interface Surroundings {
   readonly strict: boolean;
 }
 
+/** The words that every secret of the corpus is made of, and nothing else. */
+export const CANARIES = /walrus|ballast|lemur|sextant|gecko|bobbin|marmot|trellis|octopus|inkwell|key-of-acme/i;
+
 export const CORPUS = fileURLToPath(new URL('../../corpus/', import.meta.url));
 
 export async function corpusFiles(folder: 'accepted' | 'rejected'): Promise<readonly string[]> {

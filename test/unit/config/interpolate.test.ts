@@ -26,6 +26,7 @@ describe('references to the environment', () => {
     [`\${NONE:?}`, 'the environment variable NONE is not set'],
     [`\${EMPTY:?from the vault}`, 'the environment variable EMPTY is empty: from the vault'],
     [`\${NAME`, `a \${ without its }`],
+    [`\${constructor}`, 'the environment variable named here is not set'],
     [`\${}`, `this \${…} is not a reference to the environment`],
     [`\${NA ME}`, `this \${…} is not a reference to the environment`],
     [`\${NAME:default}`, `this \${…} is not a reference to the environment`],

@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rename } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
@@ -91,6 +91,12 @@ describe('where the file is looked for', () => {
     const dir = await mkdtemp(join(tmpdir(), 'satellite-empty-'));
     await expect(loadConfig({ env: {}, cwd: dir })).rejects.toThrow('/levelops/config.yml');
   });
+});
+
+test('a file of a similar name is pointed at', async () => {
+  const { dir, path } = await configFile(minimal());
+  await rename(path, join(dir, 'satellite.yaml'));
+  await expect(loadConfig({ env: {}, cwd: dir })).rejects.toThrow('satellite.yaml: name it with --config');
 });
 
 describe('the data directory', () => {

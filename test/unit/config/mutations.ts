@@ -4,6 +4,10 @@ import fc from 'fast-check';
 type Slip = (text: string) => string;
 
 const TOKENS = [
+  '\nconstructor: x\n',
+  '\n  constructor: x\n',
+  '\n__proto__: {a: b}\n',
+  `\${constructor}`,
   '\t',
   ':',
   ': ',

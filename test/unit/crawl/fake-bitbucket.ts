@@ -1,3 +1,4 @@
+import { soleAccount } from '../../../src/bitbucket/accounts.ts';
 import { Bitbucket, type CommitRange, type RepositoryPath } from '../../../src/bitbucket/bitbucket.ts';
 import { BitbucketClient } from '../../../src/bitbucket/client.ts';
 import type { CommitFiles } from '../../../src/bitbucket/file-change.ts';
@@ -18,7 +19,7 @@ import { integration } from './integration.ts';
 /** Starts of pages are opaque: a multiple of this, so that nothing can be right by counting. */
 const startStep = 7;
 
-/** What the client throws; `status` 404 with a code of its own, 500, 503, … */
+/** What the client makes of a refusal. */
 export function bitbucketError(code: string, kind: SatelliteError['kind'], statusCode?: number): SatelliteError {
   const details = { code: `BITBUCKET_${code}`, kind, url: 'https://bitbucket.example.org/rest' };
   return new SatelliteError(code, statusCode === undefined ? details : { ...details, statusCode });
@@ -30,6 +31,11 @@ export const ledger: BitbucketRepository = {
   name: 'Ledger',
   project: { key: 'PAY', name: 'Payments' },
 };
+
+const unusedClient = new BitbucketClient(integration({ url: 'http://127.0.0.1:9' }), {
+  accounts: soleAccount(integration(), new Gate({ maxInFlight: 1 })),
+  clock: new FakeClock(),
+});
 
 /** One repository of a Bitbucket server in memory: a graph of commits, and pull requests. It remembers every call. */
 export class FakeBitbucket extends Bitbucket {
@@ -51,7 +57,7 @@ export class FakeBitbucket extends Bitbucket {
   readonly #broken = new Map<string, SatelliteError>();
 
   constructor() {
-    super(new BitbucketClient(integration(), { gate: new Gate({ maxInFlight: 1 }), clock: new FakeClock() }));
+    super(unusedClient);
   }
 
   /** From now on, this call fails; without an error it works again. */
@@ -126,11 +132,7 @@ export class FakeBitbucket extends Bitbucket {
       }
     }
     const without = this.reachable(since);
-    const listed = [...this.reachable(tip)]
-      .filter((id) => !without.has(id))
-      .map((id) => this.graph.get(id))
-      .filter((commit) => commit !== undefined)
-      .sort((a, b) => Number(b.committerTimestamp) - Number(a.committerTimestamp));
+    const listed = this.#log(tip).filter(({ id }) => !without.has(id));
     yield* this.#pages(`commits ${since ?? ''}..${until ?? ''}`, listed, start);
   }
 
@@ -182,6 +184,24 @@ export class FakeBitbucket extends Bitbucket {
     for (const sha of this.prCommits.get(id) ?? []) {
       const commit = this.graph.get(sha);
       if (commit !== undefined) yield commit;
+    }
+  }
+
+  /** As git lists it: the newest of those that a commit already listed has for a parent comes next. */
+  #log(tip: string): BitbucketCommit[] {
+    const listed: BitbucketCommit[] = [];
+    const met = new Set([tip]);
+    const next = [this.graph.get(tip)].filter((commit) => commit !== undefined);
+    for (;;) {
+      next.sort((a, b) => Number(b.committerTimestamp) - Number(a.committerTimestamp));
+      const commit = next.shift();
+      if (commit === undefined) return listed;
+      listed.push(commit);
+      for (const { id } of commit.parents ?? []) {
+        const parent = met.has(id) ? undefined : this.graph.get(id);
+        met.add(id);
+        if (parent !== undefined) next.push(parent);
+      }
     }
   }
 

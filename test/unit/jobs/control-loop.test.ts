@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Gates } from '../../../src/bitbucket/gate.ts';
+import { Accounts } from '../../../src/bitbucket/accounts.ts';
 import { ControlLoop } from '../../../src/jobs/control-loop.ts';
 import { JobRunner } from '../../../src/jobs/job-runner.ts';
 import { Store } from '../../../src/store/store.ts';
@@ -24,7 +24,7 @@ function setUp({ store = new Store(':memory:'), sei = new FakeSei(), configurati
   const logger = new RecordingLogger();
   const signal = new AbortController().signal;
   const push = () => Promise.reject(new Error('nothing is pushed here'));
-  const surroundings = { satellite: satellite(), store, gates: new Gates(), clock, logger, push, signal };
+  const surroundings = { satellite: satellite(), store, accounts: new Accounts(), clock, logger, push, signal };
   const runner = new IdleRunner(configuration, surroundings, () => undefined);
   const loop = new ControlLoop({ config: configuration, store, sei, runner, clock, logger, version: '1.2.3' });
   return { store, sei, clock, logger, runner, loop };
@@ -210,7 +210,8 @@ describe('taking jobs on', () => {
     store.jobs.setDone('a', 1, { result: {} });
     sei.calls.length = 0;
     expect(await loop.cycle()).toBe(1);
-    expect(sei.calls).toEqual(['heartbeat', 'list', 'accept e', 'report']);
+    // What is done is reported first: the next job builds on it.
+    expect(sei.calls).toEqual(['heartbeat', 'report', 'list', 'accept e', 'report']);
   });
 
   test('one whose acceptance may or may not have arrived is given back first of all', async () => {

@@ -10,14 +10,14 @@ import { RecordingLogger } from './recording-logger.ts';
 
 type Push = (page: PagePush) => Promise<StorageResult>;
 
-function setUp(push: Push, store = new Store(':memory:')) {
+function setUp(push: Push, store = new Store(':memory:'), onTooLarge: (bytes: number) => void = () => undefined) {
   store.jobs.add(newJob('a'));
   const job = store.jobs.get('a');
   if (job === undefined) throw new Error('no job');
   const clock = new FakeClock();
   const logger = new RecordingLogger();
   const abort = new AbortController();
-  const pusher = new Pusher({ store, push, job, clock, logger, signal: abort.signal, onTooLarge: () => undefined });
+  const pusher = new Pusher({ store, push, job, clock, logger, signal: abort.signal, onTooLarge });
   const addPage = (dataType: 'commits' | 'tags', number: number) =>
     store.pages.add({ jobId: 'a', dataType, number }, 1, Buffer.from(`${dataType} ${number}`));
   return { store, clock, logger, abort, pusher, addPage };
@@ -176,6 +176,59 @@ describe('a push that fails', () => {
     expect(outcome).toBe(error);
     expect(attempts).toBe(1);
     expect(store.pages.waiting('a', 9)).toHaveLength(1);
+  });
+});
+
+describe('a page that is too large for SEI', () => {
+  const tooLarge = new SatelliteError('too large', { code: 'SEI_PAGE_TOO_LARGE', kind: 'bug', statusCode: 413 });
+
+  function body(items: readonly object[]): Buffer {
+    const records = [{ repository: { id: 1 }, commits: items }];
+    return Buffer.from(JSON.stringify({ _metadata: { page_number: 0 }, records, count: 1 }));
+  }
+
+  /** SEI takes pages of so many bytes; what it took, and what was told. */
+  async function run(items: readonly object[], maxBytes: number) {
+    const taken: [string, number[]][] = [];
+    const told: number[] = [];
+    const push: Push = async ({ relativePath, content }) => {
+      if (content.length > maxBytes) throw tooLarge;
+      const page = JSON.parse(Buffer.from(content).toString()) as {
+        _metadata: { page_number: number };
+        records: { commits: { n: number }[] }[];
+      };
+      expect(relativePath).toBe(`commits/commits.${page._metadata.page_number}.json`);
+      taken.push([relativePath, page.records.flatMap(({ commits }) => commits.map(({ n }) => n))]);
+      return storedAt(relativePath);
+    };
+    const set = setUp(push, undefined, (bytes) => told.push(bytes));
+    set.store.pages.add({ jobId: 'a', dataType: 'commits', number: 0 }, items.length, body(items));
+    set.pusher.finish();
+    await set.pusher.run();
+    return { ...set, taken, told };
+  }
+
+  test('goes in pieces, of which none is lost and each has a number of its own', async () => {
+    const items = [1, 2, 3, 4, 5].map((n) => ({ n, text: 'x'.repeat(100) }));
+    const { taken, told, store } = await run(items, 350);
+    expect(taken.flatMap(([, ns]) => ns).sort()).toEqual([1, 2, 3, 4, 5]);
+    expect(new Set(taken.map(([path]) => path)).size).toBe(taken.length);
+    expect(told[0]).toBe(body(items).length);
+    expect(store.jobs.failures('a')).toEqual([]);
+    expect(store.pages.totals('a')).toMatchObject([{ items: 5 }]);
+  });
+
+  test('for a single record with a long list of files goes without that list, and that is reported', async () => {
+    const { taken, store } = await run([{ n: 1, files: [{ fileName: 'x'.repeat(500) }] }], 350);
+    expect(taken).toEqual([['commits/commits.0.json', [1]]]);
+    expect(store.jobs.failures('a')).toHaveLength(1);
+  });
+
+  test('whatever is left out of it, is left out, and that is reported; the others go', async () => {
+    const { taken, store, logger } = await run([{ n: 1, text: 'x'.repeat(500) }, { n: 2 }], 350);
+    expect(taken.flatMap(([, ns]) => ns)).toEqual([2]);
+    expect(store.jobs.failures('a')).toHaveLength(1);
+    expect(logger.entries.at(-1)).toMatchObject({ level: 'error', fields: { code: 'SEI_PAGE_TOO_LARGE' } });
   });
 });
 

@@ -1,0 +1,27 @@
+import type { Random } from '../simulators/git/random.ts';
+
+export interface Context {
+  readonly seed: number;
+  /** Of this check: the same seed gives the same numbers, whichever checks run beside it. */
+  readonly random: Random;
+  readonly isLong: boolean;
+  /** For repositories and whatever else is made once; removed afterwards. */
+  readonly folder: string;
+}
+
+export interface Outcome {
+  /** What was measured, for the line that is printed. */
+  readonly figure: string;
+  /** Empty: the check has passed. */
+  readonly problems: readonly string[];
+  /** Why it cannot be held against the program yet; its problems then do not count. */
+  readonly pending?: string;
+}
+
+export interface Check {
+  /** For `--only`. */
+  readonly name: string;
+  /** After so long the driver gives up, short and long. */
+  readonly minutes: { readonly short: number; readonly long: number };
+  readonly run: (context: Context) => Promise<Outcome>;
+}

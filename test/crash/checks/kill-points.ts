@@ -1,0 +1,130 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pMap from 'p-map';
+import { killPoints } from '../../../src/ops/kill-point.ts';
+import type { RepositoryOptions } from '../../simulators/bitbucket/options.ts';
+import { seededRandom } from '../../simulators/git/random.ts';
+import type { Check, Context, Outcome } from '../check.ts';
+import { Findings } from '../findings.ts';
+import { smallHistory, writeHistory } from '../history.ts';
+import { Keeper } from '../keeper.ts';
+import { compareWithReference, Jobs, payloads, rest } from '../oracle.ts';
+import type { SatelliteOptions } from '../satellite.ts';
+import { World } from '../world.ts';
+
+const maxReadyMs = 2_000;
+const counter = new URL('../preload/count-kill-points.ts', import.meta.url);
+
+/** The world after a life without a kill, and how often each point was passed in it. */
+interface Reference {
+  readonly payloads: Map<string, string>;
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+interface Life {
+  readonly findings: Findings;
+  readonly payloads: Map<string, string>;
+  readonly kills: number;
+  readonly readyMs: readonly number[];
+}
+
+/**
+ * The process is killed at each named point, at one of the times that it is passed there: in a full scan with a closed
+ * repository, or in the incremental one after it. Then it is left in peace.
+ */
+export const killPointsCheck: Check = {
+  name: 'kill-points',
+  minutes: { short: 5, long: 45 },
+  run: async (context) => {
+    const seeds = Array.from({ length: context.isLong ? 10 : 1 }, (_, index) => context.seed + index);
+    const findings = new Findings();
+    const readyMs: number[] = [];
+    let killed = 0;
+    for (const seed of seeds) {
+      const repositories = await writeHistory(join(context.folder, String(seed)), seed, smallHistory);
+      const reference = await liveUndisturbed(context, seed, repositories);
+      await pMap(
+        killPoints,
+        async (point) => {
+          const life = await liveWithKill(point, seed, repositories, reference);
+          readyMs.push(...life.readyMs);
+          if (life.kills > 0) killed++;
+          else findings.other.push(`${point} was not passed`);
+          life.findings.add(compareWithReference(life.payloads, reference.payloads));
+          for (const kind of ['missing', 'invented', 'differing', 'duplicated', 'other'] as const) {
+            findings[kind].push(...life.findings[kind].map((one) => `${point} (seed ${seed}): ${one}`));
+          }
+        },
+        { concurrency: 3 },
+      );
+    }
+    return outcome(findings, killed, seeds.length * killPoints.length, readyMs);
+  },
+};
+
+function outcome(findings: Findings, killed: number, wanted: number, readyMs: readonly number[]): Outcome {
+  const slowest = Math.max(0, ...readyMs);
+  if (slowest > maxReadyMs) findings.other.push(`a start took ${Math.round(slowest)} ms to be ready`);
+  return {
+    figure:
+      `${killed} of ${wanted}, ${findings.missing.length} lost, ${findings.duplicated.length} duplicated, ` +
+      `slowest start ${(slowest / 1000).toFixed(1)} s`,
+    problems: findings.sentences(),
+  };
+}
+
+async function liveUndisturbed(
+  { folder }: Context,
+  seed: number,
+  repositories: readonly RepositoryOptions[],
+): Promise<Reference> {
+  const path = join(folder, `counts-${seed}.json`);
+  const life = await live(seed, repositories, (nth) =>
+    nth === 0 ? { preload: [counter], env: { CRASH_COUNTS: path } } : {},
+  );
+  if (life.findings.count > 0) throw new Error(`the undisturbed run fails: ${life.findings.sentences().join('; ')}`);
+  return { payloads: life.payloads, counts: JSON.parse(await readFile(path, 'utf8')) as Record<string, number> };
+}
+
+async function liveWithKill(
+  point: string,
+  seed: number,
+  repositories: readonly RepositoryOptions[],
+  { counts }: Reference,
+): Promise<Life> {
+  // How often a point is passed depends a little on time: the last of them may not come.
+  const most = Math.max(1, Math.floor((counts[point] ?? 1) * 0.8));
+  const nth = 1 + seededRandom(seed + (killPoints as readonly string[]).indexOf(point)).below(most);
+  const life = await live(seed, repositories, (start) =>
+    start === 0 ? { env: { SATELLITE_KILL_AT: `${point}:${nth}` } } : {},
+  );
+  if (life.kills > 0 || nth === 1) return life;
+  return live(seed, repositories, (start) => (start === 0 ? { env: { SATELLITE_KILL_AT: `${point}:1` } } : {}));
+}
+
+async function live(
+  seed: number,
+  repositories: readonly RepositoryOptions[],
+  options: (nth: number) => SatelliteOptions,
+): Promise<Life> {
+  await using world = await World.create({ seed, repositories });
+  const keeper = new Keeper((nth) => world.start(options(nth)));
+  const jobs = new Jobs(world);
+  const open = world.bitbucket.refuseRepository('WEB', 'closed', 'permission401');
+  const first = jobs.run();
+  keeper.start();
+  const findings = new Findings();
+  const expectSuccess = ({ status, exception }: { status: string; exception?: { message: string } | undefined }) => {
+    if (status !== 'SUCCESS') findings.other.push(`a job is ${status}: ${exception?.message}`);
+  };
+  expectSuccess(await first);
+  open();
+  await world.people.work();
+  expectSuccess(await jobs.run());
+  const kills = keeper.kills;
+  // Whatever was armed and has not struck by now is gone with the process.
+  await keeper.stop();
+  keeper.start();
+  findings.add(await rest(world, keeper, jobs));
+  return { findings, payloads: payloads(world), kills, readyMs: keeper.readyMs };
+}

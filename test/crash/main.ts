@@ -1,0 +1,78 @@
+/**
+ * Crashes, faults and bounds, against the built program: `npm run test:crash`, with `-- --long` for the long run,
+ * `-- --only NAME` for one check, `-- --seed N` to repeat a run.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { seededRandom } from '../simulators/git/random.ts';
+import type { Check, Outcome } from './check.ts';
+import { killPointsCheck } from './checks/kill-points.ts';
+import { randomKillsCheck } from './checks/random-kills.ts';
+import { program } from './satellite.ts';
+
+const checks: readonly Check[] = [killPointsCheck, randomKillsCheck];
+
+const say = (text: string) => process.stdout.write(`${text}\n`);
+
+const { values } = parseArgs({
+  options: {
+    long: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true, default: [] },
+    seed: { type: 'string' },
+  },
+});
+const seed = Number(values.seed ?? Math.floor(Math.random() * 1_000_000));
+const unknown = values.only.filter((name) => !checks.some((check) => check.name === name));
+if (unknown.length > 0 || !Number.isSafeInteger(seed) || !existsSync(program)) {
+  if (unknown.length > 0)
+    say(`There is no check ${unknown.join(', ')}; there are ${checks.map(({ name }) => name).join(', ')}`);
+  if (!Number.isSafeInteger(seed)) say(`--seed ${values.seed} is no number`);
+  if (!existsSync(program)) say(`${program} is not there: npm run build`);
+  process.exit(64);
+}
+
+say(`seed ${seed}; this run again: npm run test:crash -- --seed ${seed}${values.long ? ' --long' : ''}\n`);
+const startedAtMs = performance.now();
+const wanted = values.only.length === 0 ? checks : checks.filter(({ name }) => values.only.includes(name));
+let failed = 0;
+let pending = 0;
+for (const check of wanted) {
+  const outcome = await run(check);
+  const { figure, problems } = outcome;
+  const verdict = outcome.pending !== undefined ? 'pending' : problems.length === 0 ? 'ok' : 'FAILED';
+  if (verdict === 'FAILED') failed++;
+  if (verdict === 'pending') pending++;
+  say(`${check.name.padEnd(18)} ${figure}   ${verdict}`);
+  if (outcome.pending !== undefined) say(`    ${outcome.pending}`);
+  for (const problem of problems) say(`    ${problem}`);
+  if (verdict === 'FAILED') {
+    say(`    again: npm run test:crash -- --only ${check.name} --seed ${seed}${values.long ? ' --long' : ''}`);
+  }
+}
+const minutes = ((performance.now() - startedAtMs) / 60_000).toFixed(1);
+const waiting = pending === 0 ? '' : `, ${pending} pending`;
+say(`\n${wanted.length - failed - pending} passed, ${failed} failed${waiting} in ${minutes} minutes`);
+// Whatever a check that failed has left open must not keep the process from ending.
+process.exit(failed === 0 ? 0 : 1);
+
+async function run(check: Check): Promise<Outcome> {
+  const folder = await mkdtemp(join(tmpdir(), `satellite-crash-${check.name}-`));
+  const own = createHash('sha1').update(`${check.name} ${seed}`).digest().readUInt32BE(0);
+  const minutes = values.long ? check.minutes.long : check.minutes.short;
+  const giveUp = delay(minutes * 60_000, undefined, { ref: false }).then((): Outcome => {
+    return { figure: `nothing within ${minutes} minutes`, problems: ['the check did not end'] };
+  });
+  try {
+    const random = seededRandom(own);
+    return await Promise.race([check.run({ seed, random, isLong: values.long, folder }), giveUp]);
+  } catch (error) {
+    return { figure: 'broke off', problems: [error instanceof Error ? String(error.stack) : String(error)] };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

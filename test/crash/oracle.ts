@@ -1,0 +1,218 @@
+import { isDeepStrictEqual } from 'node:util';
+import { expectedCommit, ingestedCommit } from '../integration/support/main-job.ts';
+import { gitTruth } from '../simulators/git/truth.ts';
+import type { JobView } from '../simulators/sei/jobs.ts';
+import { Findings } from './findings.ts';
+import type { Keeper } from './keeper.ts';
+import { pullRequestFacts, truePullRequests } from './truth.ts';
+import { integrationId, type World } from './world.ts';
+
+/**
+ * SEI may be asked to take a job back that it never gave: a satellite that was killed between its note and SEI's answer
+ * cannot know, and asks.
+ */
+const allowedViolation = /^reject: job \S+ is not accepted by that agent$/;
+
+export interface Expectations {
+  /** Repositories by slug that SEI cannot have in full. */
+  readonly without?: readonly string[];
+  /** Commits that a force-push took away after SEI had them. */
+  readonly removed?: ReadonlySet<string>;
+  readonly allowViolations?: RegExp;
+}
+
+/** Adds a job and waits for its end; a window begins where the last one of this world ended. */
+export class Jobs {
+  readonly #world: World;
+  #toMs: number | undefined;
+  readonly views: JobView[] = [];
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  add(options: { readonly full?: boolean } = {}): string {
+    const from = options.full === true ? undefined : this.#toMs;
+    this.#toMs = Date.now();
+    return this.#world.sei.addJob({
+      integrationId,
+      ...(from === undefined ? { shouldFetchRepos: true } : { from }),
+      to: this.#toMs,
+    });
+  }
+
+  async run(options: { readonly full?: boolean; readonly timeoutMs?: number } = {}): Promise<JobView> {
+    const view = await this.#world.sei.waitForJob(this.add(options), options.timeoutMs ?? 120_000);
+    this.views.push(view);
+    return view;
+  }
+}
+
+/**
+ * The last act of every check: nothing disturbs any more; a commit and a review are made, and the next job has to bring
+ * them. Then the satellite is stopped, and what SEI has is held against what there is.
+ */
+export async function rest(
+  world: World,
+  keeper: Keeper,
+  jobs: Jobs,
+  expectations: Expectations = {},
+): Promise<Findings> {
+  const findings = new Findings();
+  const fresh = await world.people.fresh();
+  const view = await jobs.run();
+  if (view.status !== 'SUCCESS') findings.other.push(`the last job is ${view.status}: ${view.exception?.message}`);
+  for (const { message } of view.failures) findings.other.push(`the last job could not read ${message}`);
+  const { commits, pullRequests } = world.sei.ingested(view.jobId);
+  if (!commits.some(({ commit }) => commit.id === fresh.commitId)) {
+    findings.missing.push(`the fresh commit of ${fresh.slug} in the last job`);
+  }
+  const reviewed = pullRequests.find(
+    ({ repository, pullRequest }) => repository === fresh.slug && pullRequest.id === fresh.pullRequestId,
+  );
+  if (!reviewed?.pullRequest.reviewers?.some(({ user }) => user.name === fresh.reviewer)) {
+    findings.missing.push(`the fresh review of ${fresh.slug} in the last job`);
+  }
+  await keeper.stop();
+  findings.other.push(...keeper.problems);
+  findings.add(await compare(world, expectations));
+  return findings;
+}
+
+/** What SEI has after all successful jobs, held against git and Bitbucket. */
+export async function compare(world: World, expectations: Expectations = {}): Promise<Findings> {
+  const findings = new Findings();
+  const { without = [], removed = new Set<string>() } = expectations;
+  const ingested = world.sei.ingestedAll();
+  const slugs = new Set(world.repositories.map(({ slug }) => slug));
+  for (const { repository } of [...ingested.commits, ...ingested.pullRequests, ...ingested.repositories]) {
+    if (!slugs.has(repository)) findings.invented.push(`a repository ${repository}`);
+  }
+  for (const repository of world.repositories) {
+    const { slug, gitDir } = repository;
+    if (without.includes(slug)) continue;
+    const has = await hasCommits(gitDir);
+    const commits = has ? (await gitTruth(gitDir, 'HEAD')).map(expectedCommit) : [];
+    const stored = ingested.commits
+      .filter((one) => one.repository === slug)
+      .map(({ commit }) => ingestedCommit(commit as never));
+    hold(findings, `commit ${slug}`, commits, stored, removed);
+    const facts = await truePullRequests(world.bitbucket, repository);
+    const known = ingested.pullRequests
+      .filter((one) => one.repository === slug)
+      .map(({ pullRequest }) =>
+        pullRequestFacts(pullRequest as never, (pullRequest.activities ?? []) as never, pullRequest.commits ?? []),
+      );
+    hold(findings, `pull request ${slug}`, facts, known);
+  }
+  findings.duplicated.push(...repeats(world));
+  for (const violation of world.sei.violations) {
+    if (allowedViolation.test(violation) || expectations.allowViolations?.test(violation)) continue;
+    findings.other.push(`violation: ${violation}`);
+  }
+  return findings;
+}
+
+function hold(
+  findings: Findings,
+  what: string,
+  expected: readonly { readonly id: unknown }[],
+  actual: readonly { readonly id: unknown }[],
+  allowed: ReadonlySet<unknown> = new Set(),
+): void {
+  const found = new Map(actual.map((one) => [one.id, one]));
+  const wanted = new Set(expected.map(({ id }) => id));
+  for (const one of expected) {
+    const other = found.get(one.id);
+    if (other === undefined) findings.missing.push(`${what} ${one.id}`);
+    else if (!isDeepStrictEqual(plain(other), plain(one))) {
+      findings.differing.push(`${what} ${one.id}: ${firstDifference(plain(one), plain(other))}`);
+    }
+  }
+  for (const { id } of actual) {
+    if (!wanted.has(id) && !allowed.has(id)) findings.invented.push(`${what} ${id}`);
+  }
+}
+
+/**
+ * The same item named twice by the files of one job: something was appended again after a restart. In several jobs it may
+ * be: a job that SEI has heard of, but whose acknowledgement was lost, is read again by the next; SEI skips what it has.
+ */
+function repeats(world: World): string[] {
+  const found: string[] = [];
+  for (const { jobId, status } of world.sei.jobs()) {
+    if (status !== 'SUCCESS') continue;
+    const seen = new Set<string>();
+    for (const { dataType, records, path } of world.sei.namedFiles(jobId)) {
+      for (const { repository, commits = [], pullRequests = [] } of records as SeiRecord[]) {
+        for (const { id } of [...commits, ...pullRequests]) {
+          const key = `${dataType} ${repository?.name} ${id}`;
+          if (seen.has(key)) found.push(`${key} in ${path} of job ${jobId}`);
+          seen.add(key);
+        }
+      }
+    }
+  }
+  return found;
+}
+
+interface SeiRecord {
+  readonly repository?: { readonly name?: string };
+  readonly commits?: readonly { readonly id: string }[];
+  readonly pullRequests?: readonly { readonly id: number }[];
+}
+
+/** All that SEI has, by what it is, without what differs from one world to the next. */
+export function payloads(world: World): Map<string, string> {
+  const { commits, pullRequests, tags, repositories } = world.sei.ingestedAll();
+  const entries: [string, unknown][] = [
+    ...commits.map((one): [string, unknown] => [`commit ${one.repository} ${one.commit.id}`, one]),
+    ...pullRequests.map((one): [string, unknown] => [`pull request ${one.repository} ${one.pullRequest.id}`, one]),
+    ...tags.map((one): [string, unknown] => [`tag ${one.repository} ${one.tag.id}`, one]),
+    ...repositories.map((one): [string, unknown] => [`repository ${one.repository}`, one]),
+  ];
+  const neutral = (value: unknown) =>
+    JSON.stringify(value).replaceAll(world.bitbucket.url, 'BITBUCKET').replaceAll(world.bitbucketUrl, 'BITBUCKET');
+  return new Map(entries.map(([key, value]) => [key, neutral(value)]));
+}
+
+/** What one world's SEI has, held against that of a world in which nothing went wrong. */
+export function compareWithReference(actual: Map<string, string>, reference: Map<string, string>): Findings {
+  const findings = new Findings();
+  for (const [key, text] of reference) {
+    const other = actual.get(key);
+    if (other === undefined) findings.missing.push(`${key}, which the undisturbed run has`);
+    else if (other !== text) findings.differing.push(`${key}: ${firstDifference(JSON.parse(text), JSON.parse(other))}`);
+  }
+  for (const key of actual.keys()) {
+    if (!reference.has(key)) findings.invented.push(`${key}, which the undisturbed run has not`);
+  }
+  return findings;
+}
+
+function firstDifference(expected: unknown, actual: unknown, at = ''): string {
+  if (isDeepStrictEqual(expected, actual)) return '';
+  if (typeof expected !== 'object' || typeof actual !== 'object' || expected === null || actual === null) {
+    return `${at} is ${short(actual)}, wanted ${short(expected)}`;
+  }
+  const keys = new Set([...Object.keys(expected), ...Object.keys(actual)]);
+  for (const key of keys) {
+    const [one, other] = [expected, actual].map((value) => (value as Record<string, unknown>)[key]);
+    if (!isDeepStrictEqual(one, other)) return firstDifference(one, other, `${at}.${key}`);
+  }
+  return `${at} differs`;
+}
+
+function short(value: unknown): string {
+  return (JSON.stringify(value) ?? 'missing').slice(0, 120);
+}
+
+/** A record may hold a field called `toString`, and what is undefined is not there on the wire. */
+function plain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value));
+}
+
+async function hasCommits(gitDir: string): Promise<boolean> {
+  const { ScratchRepository } = await import('../simulators/bitbucket/scratch-repository.ts');
+  return (await new ScratchRepository(gitDir).git('for-each-ref', 'refs/heads')) !== '';
+}

@@ -1,0 +1,119 @@
+import { describe, expect, test } from '@jest/globals';
+import type { BitbucketCommit } from '../../../src/bitbucket/types.ts';
+import { CommitFilesReader } from '../../../src/crawl/commit-files.ts';
+import { Store } from '../../../src/store/store.ts';
+import { bitbucketError, FakeBitbucket } from './fake-bitbucket.ts';
+
+const path = { projectKey: 'PAY', slug: 'ledger' };
+const sha = (digit: string) => digit.repeat(40);
+const a: BitbucketCommit = { id: sha('a'), parents: [] };
+const b: BitbucketCommit = { id: sha('b'), parents: [] };
+
+function setUp(store = new Store(':memory:')) {
+  const bitbucket = new FakeBitbucket();
+  const reader = new CommitFilesReader(bitbucket, store);
+  /** As the spool does it. */
+  const persist = () => {
+    store.transaction(() => reader.persist());
+    reader.persisted();
+  };
+  return { bitbucket, store, reader, persist };
+}
+
+describe('the files of a commit are asked for once', () => {
+  test('when two ask at the same time', async () => {
+    const { bitbucket, reader } = setUp();
+    const answer = Promise.withResolvers<void>();
+    bitbucket.beforeDiff = () => answer.promise;
+    const both = Promise.all([reader.read(path, a), reader.read({ projectKey: '~fork', slug: 'ledger' }, a)]);
+    answer.resolve();
+    const [first, second] = await both;
+    expect(first).toEqual(second);
+    expect(first?.files).toHaveLength(1);
+    expect(bitbucket.calls).toEqual([`diff ${a.id}`]);
+  });
+
+  test('while what was read waits to be stored', async () => {
+    const { bitbucket, reader } = setUp();
+    const first = await reader.read(path, a);
+    expect(await reader.read(path, a)).toEqual(first);
+    expect(bitbucket.calls).toHaveLength(1);
+  });
+
+  test('once it is stored, by this process and by the next', async () => {
+    const { bitbucket, store, reader, persist } = setUp();
+    bitbucket.diffs.set(a.id, {
+      files: [
+        { sourcePath: 'x', destinationPath: 'y', linesAdded: 3, linesRemoved: 4 },
+        { sourcePath: null, destinationPath: 'new', linesAdded: 1, linesRemoved: 0 },
+        { sourcePath: 'old', destinationPath: null, linesAdded: 0, linesRemoved: 9 },
+      ],
+      truncated: true,
+      omitted: { files: 7, linesAdded: 8, linesRemoved: 9 },
+    });
+    const first = await reader.read(path, a);
+    persist();
+    expect(await reader.read(path, a)).toEqual(first);
+    const next = setUp(store);
+    expect(await next.reader.read(path, a)).toEqual(first);
+    expect(next.bitbucket.calls).toEqual([]);
+  });
+
+  test('and different commits each by themselves', async () => {
+    const { bitbucket, reader } = setUp();
+    await Promise.all([reader.read(path, a), reader.read(path, b)]);
+    expect(bitbucket.calls).toEqual([`diff ${a.id}`, `diff ${b.id}`]);
+  });
+});
+
+describe('what becomes durable', () => {
+  test('is what was read, with the transaction that it is in', async () => {
+    const { store, reader, persist } = setUp();
+    await reader.read(path, a);
+    expect(store.commitFiles.get(a.id)).toBeUndefined();
+    const rolledBack = () =>
+      store.transaction(() => {
+        reader.persist();
+        throw new Error('the disk is full');
+      });
+    expect(rolledBack).toThrow('the disk is full');
+    expect(store.commitFiles.get(a.id)).toBeUndefined();
+    persist();
+    expect(store.commitFiles.get(a.id)).toBeDefined();
+  });
+
+  test('is also what was read while the transaction was under way: with the next one', async () => {
+    const { store, reader, persist } = setUp();
+    await reader.read(path, a);
+    store.transaction(() => reader.persist());
+    await reader.read(path, b);
+    reader.persisted();
+    persist();
+    expect(store.commitFiles.get(a.id)).toBeDefined();
+    expect(store.commitFiles.get(b.id)).toBeDefined();
+  });
+});
+
+describe('a diff that fails', () => {
+  test.each([
+    ['is nothing, where it will never work', bitbucketError('SERVER_ERROR', 'retryable', 500), undefined],
+    ['is nothing, where the commit is gone', bitbucketError('NO_SUCH_COMMIT', 'gone', 404), undefined],
+  ])('%s', async (_name, error, expected) => {
+    const { bitbucket, store, reader, persist } = setUp();
+    bitbucket.diffs.set(a.id, error);
+    expect(await reader.read(path, a)).toBe(expected);
+    persist();
+    expect(store.commitFiles.get(a.id)).toBeUndefined();
+  });
+
+  test('for now is an error for everybody who waits for it, and is asked for again afterwards', async () => {
+    const { bitbucket, reader } = setUp();
+    const error = bitbucketError('SERVER_ERROR', 'retryable', 503);
+    bitbucket.diffs.set(a.id, error);
+    const ends = await Promise.allSettled([reader.read(path, a), reader.read(path, a)]);
+    expect(ends).toMatchObject(Array(2).fill({ status: 'rejected', reason: error }));
+    bitbucket.diffs.delete(a.id);
+    expect((await reader.read(path, a))?.files).toHaveLength(1);
+    expect(bitbucket.calls).toHaveLength(2);
+  });
+});

@@ -1,0 +1,196 @@
+import { describe, expect, test } from '@jest/globals';
+import type { BitbucketActivity } from '../../../src/bitbucket/types.ts';
+import { crawlCommits } from '../../../src/crawl/commits.ts';
+import { crawlPullRequests } from '../../../src/crawl/pull-requests.ts';
+import { crawlRepository } from '../../../src/crawl/repository.ts';
+import { crawlTags } from '../../../src/crawl/tags.ts';
+import type { PullRequestRecord } from '../../../src/records/types.ts';
+import { bitbucketError, FakeBitbucket, ledger } from './fake-bitbucket.ts';
+import { pullRequestOf } from './pull-request-of.ts';
+import { drain, scanOf, sent } from './scan-of.ts';
+
+const person = { id: 1, name: 'ada', displayName: 'Ada' };
+const canary = 'what somebody wrote, and the source around it';
+
+function activity(id: number, action: string, others: Partial<BitbucketActivity> = {}): BitbucketActivity {
+  return { id, action, createdDate: id * 10, user: person, ...others };
+}
+
+/** As the server sends it: with the comment, its replies, and the lines around it. */
+function comment(id: number): BitbucketActivity {
+  const written = {
+    comment: { id, text: canary, comments: [{ text: canary }] },
+    commentAnchor: { path: canary },
+    diff: { hunks: [{ segments: [{ lines: [{ line: canary }] }] }] },
+  };
+  return { ...activity(id, 'COMMENTED'), ...written };
+}
+
+/** One merged pull request, with reviews and two commits. */
+function withMerged(): FakeBitbucket {
+  const bitbucket = new FakeBitbucket();
+  bitbucket.commit('a1', [], 100, 'main');
+  bitbucket.commit('a2', ['a1'], 200);
+  bitbucket.commit('a3', ['a2'], 300, 'main');
+  bitbucket.prs.set(3, pullRequestOf(3, { state: 'MERGED', open: false, closed: true, updatedDate: 5_000 }));
+  bitbucket.activityLists.set(3, [
+    activity(9, 'MERGED', { commit: { id: 'a3', displayId: 'a3' } }),
+    comment(8),
+    activity(7, 'APPROVED'),
+    activity(6, 'OPENED'),
+  ]);
+  bitbucket.prCommits.set(3, ['a3', 'a2']);
+  return bitbucket;
+}
+
+async function recordsOf(bitbucket: FakeBitbucket, metadata: Parameters<typeof scanOf>[0]['config'] = {}) {
+  const { scan, failures } = scanOf({ bitbucket, config: metadata });
+  const { steps, covered } = await drain(crawlPullRequests(scan, ledger));
+  return {
+    records: steps.flatMap(({ record }) => (record === undefined ? [] : [record as PullRequestRecord])),
+    steps,
+    covered,
+    failures,
+  };
+}
+
+describe('a pull request', () => {
+  test('goes out with its reviews and its commits, and is remembered with the page that holds it', async () => {
+    const { records, steps, covered } = await recordsOf(withMerged());
+    expect(records).toHaveLength(1);
+    expect(records[0]).toMatchObject({
+      id: 3,
+      state: 'MERGED',
+      updatedDate: 5_000,
+      activities: [
+        { action: 'MERGED', commit: { id: 'a3' } },
+        { action: 'COMMENTED' },
+        { action: 'APPROVED' },
+        { action: 'OPENED' },
+      ],
+      commits: [
+        { id: 'a3', additions: 2, files: [{ fileName: 'a3.txt' }] },
+        { id: 'a2', additions: 2 },
+      ],
+    });
+    expect(steps).toMatchObject([{ found: { id: 3, isOpen: false }, record: { id: 3 } }]);
+    expect(covered).toBeUndefined();
+  });
+
+  test('carries nothing of what was written in it, nor of the source around it', async () => {
+    const { records } = await recordsOf(withMerged());
+    expect(JSON.stringify(records)).not.toContain(canary);
+    expect(records[0]?.activities?.[1]).toEqual({ id: 8, action: 'COMMENTED', createdDate: 80, user: person });
+  });
+
+  test('whose commits cannot be listed any more goes out without them', async () => {
+    const bitbucket = withMerged();
+    bitbucket.break('commits of 3', bitbucketError('NOT_FOUND', 'gone', 404));
+    const { records } = await recordsOf(bitbucket);
+    expect(records).toMatchObject([{ id: 3, commits: [] }]);
+  });
+
+  test.each([
+    ['activities 3', bitbucketError('SERVER_ERROR', 'retryable', 503)],
+    ['commits of 3', bitbucketError('SERVER_ERROR', 'retryable', 503)],
+    ['commits of 3', bitbucketError('FORBIDDEN', 'permission', 401)],
+  ])('whose %s cannot be read now ends the slice: half of one would count as read', async (call, error) => {
+    const bitbucket = withMerged();
+    bitbucket.break(call, error);
+    await expect(recordsOf(bitbucket)).rejects.toBe(error);
+  });
+
+  test('that is only to be remembered costs no request', async () => {
+    const bitbucket = withMerged();
+    const { scan } = scanOf({ bitbucket, job: { fromMs: 6_000 } });
+    const { steps } = await drain(crawlPullRequests(scan, ledger));
+    expect(steps).toEqual([{ found: expect.objectContaining({ id: 3, readAtMs: 0 }) }]);
+    expect(bitbucket.calls).toEqual(['pull-requests ALL @0']);
+  });
+
+  test('without a diff of one of its commits goes out, and that is reported', async () => {
+    const bitbucket = withMerged();
+    bitbucket.diffs.set('a2', bitbucketError('SERVER_ERROR', 'retryable', 500));
+    const { records, failures } = await recordsOf(bitbucket);
+    expect(records[0]?.commits?.[1]).not.toHaveProperty('files');
+    expect(failures).toEqual([expect.stringContaining('a2')]);
+  });
+
+  test('keeps its place, however long it takes to read', async () => {
+    const bitbucket = new FakeBitbucket();
+    for (const id of [1, 2, 3, 4, 5, 6, 7]) bitbucket.prs.set(id, pullRequestOf(id));
+    const { records } = await recordsOf(bitbucket);
+    expect(records.map(({ id }) => id)).toEqual([7, 6, 5, 4, 3, 2, 1]);
+  });
+});
+
+describe('with fetch_pr_reviews: false', () => {
+  const config = { metadata: { fetchPrReviews: false } };
+
+  test('a merged one still says when and by whom it was merged, and nothing else', async () => {
+    const { records } = await recordsOf(withMerged(), config);
+    expect(records[0]?.activities).toEqual([
+      { id: 9, action: 'MERGED', createdDate: 90, user: person, commit: { id: 'a3', displayId: 'a3' } },
+    ]);
+  });
+
+  test('a merged one without such an activity (a plain push) says nothing', async () => {
+    const bitbucket = withMerged();
+    bitbucket.activityLists.set(3, [comment(8)]);
+    expect((await recordsOf(bitbucket, config)).records[0]?.activities).toEqual([]);
+  });
+
+  test.each(['OPEN', 'DECLINED'])('of one that is %s no activity is asked for', async (state) => {
+    const bitbucket = withMerged();
+    bitbucket.prs.set(3, pullRequestOf(3, { state }));
+    const { records } = await recordsOf(bitbucket, config);
+    expect(records[0]).not.toHaveProperty('activities');
+    expect(bitbucket.calls).not.toContain('activities 3');
+  });
+});
+
+test('with fetch_pr_commits: false no commit is asked for', async () => {
+  const bitbucket = withMerged();
+  const { records } = await recordsOf(bitbucket, { metadata: { fetchPrCommits: false } });
+  expect(records[0]).not.toHaveProperty('commits');
+  expect(bitbucket.calls).not.toContain('commits of 3');
+  expect(bitbucket.calls.filter((call) => call.startsWith('diff'))).toEqual([]);
+});
+
+test('a commit of the branch and of a pull request costs one diff, though both are crawled at the same time', async () => {
+  const bitbucket = withMerged();
+  const gate = Promise.withResolvers<void>();
+  bitbucket.beforeDiff = () => gate.promise;
+  const { scan } = scanOf({ bitbucket, job: { fromMs: 0 } });
+  const both = Promise.all([drain(crawlCommits(scan, ledger, undefined)), drain(crawlPullRequests(scan, ledger))]);
+  for (let n = 0; n < 20; n++) await new Promise((resolve) => setImmediate(resolve));
+  gate.resolve();
+  await both;
+  const diffs = bitbucket.calls.filter((call) => call.startsWith('diff')).sort();
+  expect(diffs).toEqual(['diff a1', 'diff a2', 'diff a3']);
+});
+
+test('tags go out one by one, over all pages', async () => {
+  const bitbucket = new FakeBitbucket();
+  bitbucket.tagList = [1, 2, 3, 4].map((n) => ({
+    id: `refs/tags/v${n}`,
+    displayId: `v${n}`,
+    latestCommit: 'a',
+    hash: null,
+  }));
+  const { scan } = scanOf({ bitbucket });
+  const { steps, covered } = await drain(crawlTags(scan, ledger));
+  expect(sent(steps)).toEqual(['refs/tags/v1', 'refs/tags/v2', 'refs/tags/v3', 'refs/tags/v4']);
+  expect(covered).toBeUndefined();
+});
+
+test('a repository goes out with the name of its default branch, where it has one', async () => {
+  const bitbucket = new FakeBitbucket();
+  const { scan } = scanOf({ bitbucket });
+  expect((await drain(crawlRepository(scan, ledger))).steps[0]?.record).not.toHaveProperty('defaultBranch');
+  bitbucket.commit('a1', [], 100, 'main');
+  expect((await drain(crawlRepository(scan, ledger))).steps[0]?.record).toMatchObject({
+    slug: 'ledger',
+    defaultBranch: 'main',
+  });
+});

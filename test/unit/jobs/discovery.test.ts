@@ -1,0 +1,112 @@
+import { describe, expect, test } from '@jest/globals';
+import type { BitbucketRepository } from '../../../src/bitbucket/types.ts';
+import type { Scan } from '../../../src/crawl/scan.ts';
+import type { DataType } from '../../../src/data-type.ts';
+import { dataTypesOf, discover } from '../../../src/jobs/discovery.ts';
+import { FakeBitbucket } from '../crawl/fake-bitbucket.ts';
+import { integration } from '../crawl/integration.ts';
+import { scanOf } from '../crawl/scan-of.ts';
+import { newJob } from '../store/fixtures.ts';
+import { RecordingLogger } from './recording-logger.ts';
+
+/** A server that shows these repositories to this user. */
+class Server extends FakeBitbucket {
+  readonly visible: readonly BitbucketRepository[];
+  readonly user: string | undefined;
+
+  constructor(visible: readonly BitbucketRepository[], user?: string) {
+    super();
+    this.visible = visible;
+    this.user = user;
+  }
+
+  override async *repositories(): AsyncGenerator<BitbucketRepository, void, undefined> {
+    this.calls.push('repositories');
+    yield* this.visible;
+  }
+
+  override async userName(): Promise<string | undefined> {
+    this.calls.push('user name');
+    return this.user;
+  }
+}
+
+const [ledger, api] = ['ledger', 'api'].map((slug, index) => ({
+  id: index + 1,
+  slug,
+  name: slug,
+  project: { key: 'PAY' },
+})) as [BitbucketRepository, BitbucketRepository];
+
+async function discoverNow(scan: Scan, types: readonly DataType[]): Promise<void> {
+  const signal = new AbortController().signal;
+  await discover(scan, types, { clock: scan.clock, logger: new RecordingLogger(), signal });
+}
+
+describe('discovery', () => {
+  test('lays out a slice for each repository and data type', async () => {
+    const { scan } = scanOf({ bitbucket: new Server([ledger, api]) });
+    await discoverNow(scan, ['commits', 'tags']);
+    expect(scan.store.slices.repositoryIds('a')).toEqual([1, 2]);
+    expect(scan.store.slices.repository('a', 2)).toEqual(api);
+    expect(scan.store.slices.counts('a')).toEqual({ open: 4, done: 0, failed: 0 });
+    expect(scan.store.jobs.get('a')?.discoveredAtMs).toBe(scan.clock.now());
+  });
+
+  test('takes a repository once that a moving list shows twice, as it was seen last', async () => {
+    const renamed = { ...ledger, slug: 'ledger-2' };
+    const { scan } = scanOf({ bitbucket: new Server([ledger, api, renamed]) });
+    await discoverNow(scan, ['commits']);
+    expect(scan.store.slices.repositoryIds('a')).toEqual([1, 2]);
+    expect(scan.store.slices.repository('a', 1)).toEqual(renamed);
+  });
+
+  test('reports what the filter names and nobody sees', async () => {
+    const { scan } = scanOf({
+      bitbucket: new Server([ledger, api]),
+      config: { metadata: { repos: ['ledger', 'legder'] } },
+    });
+    await discoverNow(scan, ['commits']);
+    expect(scan.store.slices.repositoryIds('a')).toEqual([1]);
+    expect(scan.store.jobs.failures('a')).toEqual([
+      { message: expect.stringContaining("'legder'"), url: 'https://bitbucket.example.org' },
+    ]);
+  });
+
+  test('of a server that shows nothing to a user who is known is an empty job', async () => {
+    const { scan } = scanOf({ bitbucket: new Server([], 'reader') });
+    await discoverNow(scan, ['commits']);
+    expect(scan.store.jobs.get('a')?.discoveredAtMs).not.toBeNull();
+  });
+
+  test('of a server that shows nothing to a stranger is not: refused credentials look like that', async () => {
+    const bitbucket = new Server([]);
+    const { scan } = scanOf({ bitbucket });
+    await expect(discoverNow(scan, ['commits'])).rejects.toMatchObject({ code: 'BITBUCKET_ANONYMOUS', kind: 'auth' });
+    expect(scan.store.jobs.get('a')?.discoveredAtMs).toBeNull();
+  });
+
+  test('does not ask who we are where there is something to see: a project token has no name', async () => {
+    const bitbucket = new Server([ledger]);
+    const { scan } = scanOf({ bitbucket });
+    await discoverNow(scan, ['commits']);
+    expect(bitbucket.calls).toEqual(['repositories']);
+  });
+});
+
+describe('what a job reads', () => {
+  test.each([
+    ['an incremental scan', {}, {}, ['commits', 'pull_requests']],
+    ['a full scan', { isFull: true }, {}, ['commits', 'tags', 'pull_requests']],
+    ['a scan with repositories', { fetchRepositories: true }, {}, ['commits', 'pull_requests', 'repositories']],
+    ['without commits', {}, { fetchCommits: false }, ['pull_requests']],
+    ['without pull requests', {}, { fetchPrs: false }, ['commits']],
+    ['a full scan without tags', { isFull: true }, { fetchTags: false }, ['commits', 'pull_requests']],
+    ['with everything switched off', { isFull: true }, { fetchCommits: false, fetchPrs: false, fetchTags: false }, []],
+  ])('%s', (_name, job, metadata, expected) => {
+    const unused = { discoveredAtMs: null, doneAtMs: null, result: undefined, exception: undefined };
+    expect(dataTypesOf({ job: { ...newJob('a', job), ...unused }, integration: integration({ metadata }) })).toEqual(
+      expected,
+    );
+  });
+});
