@@ -3,7 +3,7 @@ import cron, { type ScheduledTask } from 'node-cron';
 import { Accounts } from './bitbucket/accounts.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config/config.ts';
-import { type SatelliteError, toSatelliteError } from './errors.ts';
+import { SatelliteError, toSatelliteError } from './errors.ts';
 import { type Env, seiProxy } from './http/proxy-server.ts';
 import { ControlLoop } from './jobs/control-loop.ts';
 import { progressLine, summarise } from './jobs/job-progress.ts';
@@ -105,17 +105,21 @@ export class Daemon {
    * @throws SatelliteError when SEI cannot be talked to five times in a row
    */
   async once(): Promise<number> {
-    for (let attempt = 1; ; attempt++) {
+    let attempt = 1;
+    for (;;) {
       try {
+        const before = this.#store.jobs.list().length;
         const taken = await this.#loop.cycle();
         await this.#runner.idle();
         await this.#loop.report();
-        if (taken === 0 && this.#store.jobs.list().length === 0) return this.#runner.failed;
-        attempt = 0;
+        const left = this.#store.jobs.list().length;
+        if (taken === 0 && left === 0) return this.#runner.failed;
+        if (taken === 0 && left >= before) throw notAcknowledged(left);
+        attempt = 1;
       } catch (error) {
         this.#logCycleError(error);
         if (attempt >= onceAttempts) throw error;
-        await this.#options.clock.sleep(attempt * 5_000, this.#abort.signal);
+        await this.#options.clock.sleep(attempt++ * 5_000, this.#abort.signal);
       }
     }
   }
@@ -199,4 +203,12 @@ export class Daemon {
     this.#lastProgressLogElapsedMs = elapsedMs;
     this.#options.logger.info('Scanning', summarise(jobs, elapsedMs));
   }
+}
+
+export function notAcknowledged(jobs: number): SatelliteError {
+  return new SatelliteError(`SEI does not acknowledge ${jobs} job(s)`, {
+    code: 'SEI_NO_ACKNOWLEDGEMENT',
+    kind: 'retryable',
+    hint: 'They are kept and reported again with the next start.',
+  });
 }

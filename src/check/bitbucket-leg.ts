@@ -56,8 +56,8 @@ export async function checkBitbucket(
     const { bitbucket, server } = await logIn(checkup, leg, logins, { url, refused, integration: id });
     await leg.step('version', 'Bitbucket version', (tell) => judgeVersion(server?.version ?? '', tell));
     await stepClock(leg, seen);
-    const projects = await leg.step('projects', 'Get projects', (tell) => listProjects(bitbucket, tell));
-    const repositories = await leg.step('repositories', 'Get repositories', (tell) =>
+    const projects = await leg.step('get-projects', 'Get projects', (tell) => listProjects(bitbucket, tell));
+    const repositories = await leg.step('get-repositories', 'Get repositories', (tell) =>
       listRepositories(bitbucket, server?.userName, tell),
     );
     const selected = await checkSelection(leg, metadata, { repositories, projects, bitbucket });

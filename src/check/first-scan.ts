@@ -47,7 +47,7 @@ export async function checkFirstScan(checkup: Checkup, leg: Leg, firstScan: Firs
   const span = `the last ${counted(metadata.backfillDays, 'day', 'days')}`;
 
   const commits = await leg.step(
-    'commits',
+    'get-commits',
     'Get commits',
     async (tell) => {
       const repository = first as BitbucketRepository;
@@ -59,7 +59,7 @@ export async function checkFirstScan(checkup: Checkup, leg: Leg, firstScan: Firs
     { unless: nothing ?? (metadata.fetchCommits ? undefined : 'fetch_commits is off') },
   );
   const pullRequests = await leg.step(
-    'pull-requests',
+    'get-pull-requests',
     'Get pull requests',
     async (tell) => {
       const repository = first as BitbucketRepository;

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { type Command, InvalidArgumentError } from 'commander';
 import { Accounts } from '../bitbucket/accounts.ts';
 import { systemClock } from '../clock.ts';
-import { storePath } from '../daemon.ts';
+import { notAcknowledged, storePath } from '../daemon.ts';
 import { checkNetworkConfig, networkWarnings } from '../http/network-warnings.ts';
 import { seiProxy } from '../http/proxy-server.ts';
 import { ControlLoop } from '../jobs/control-loop.ts';
@@ -84,16 +84,23 @@ async function scan(options: ScanOptions): Promise<number> {
     });
     store.jobs.add(job);
     const hideProgress = process.stderr.isTTY ? showProgress(process.stderr, () => line(runner)) : () => undefined;
-    runner.startWaiting();
-    await Promise.race([runner.idle(), stopped]);
-    hideProgress();
+    const version = satelliteVersion(process.env);
+    const loop = new ControlLoop({ config, store, sei, runner, clock, logger, version });
+    try {
+      // Jobs of this integration that an earlier process left come first, and are acknowledged before the next begins.
+      while (store.jobs.get(job.id)?.doneAtMs === null && !stop.signal.aborted) {
+        if (options.out === undefined) await loop.report();
+        runner.startWaiting();
+        if (runner.running.size === 0) throw notAcknowledged(store.jobs.list().length - 1);
+        await Promise.race([runner.idle(), stopped]);
+      }
+    } finally {
+      hideProgress();
+    }
     await runner.idle();
     if (stop.signal.aborted) return exitCodes.failed;
     printTotals(store, job.id);
-    if (options.out === undefined) {
-      const version = satelliteVersion(process.env);
-      await new ControlLoop({ config, store, sei, runner, clock, logger, version }).report();
-    }
+    if (options.out === undefined) await loop.report();
     return runner.failed > 0 ? exitCodes.failed : exitCodes.ok;
   } finally {
     accounts.close();

@@ -28,10 +28,16 @@ export class JobRunner {
     this.#onEnd = onEnd;
   }
 
-  /** Starts what waits in the store and has room. */
+  /**
+   * Starts what waits in the store and has room. A job that is done keeps its integration until SEI has acknowledged it:
+   * only then is its coverage known, and without it the next job would take its base from dates and leave out what was
+   * merged late.
+   */
   startWaiting(): void {
-    const busy = new Set([...this.running.values()].map(({ job }) => job.integrationId));
-    for (const job of this.#surroundings.store.jobs.list()) {
+    const jobs = this.#surroundings.store.jobs.list();
+    const isBusy = ({ id, doneAtMs }: Job) => doneAtMs !== null || this.running.has(id);
+    const busy = new Set(jobs.filter(isBusy).map(({ integrationId }) => integrationId));
+    for (const job of jobs) {
       if (this.#surroundings.signal.aborted || this.running.size >= maxRunningJobs) return;
       if (job.doneAtMs !== null || this.running.has(job.id) || busy.has(job.integrationId)) continue;
       busy.add(job.integrationId);

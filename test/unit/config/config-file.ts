@@ -1,12 +1,17 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll } from '@jest/globals';
 import { type LoadedConfig, type LoadOptions, loadConfig } from '../../../src/config/load.ts';
 import { ConfigError } from '../../../src/config/problem.ts';
+
+const dirs: string[] = [];
+afterAll(() => Promise.all(dirs.map((dir) => rm(dir, { recursive: true, force: true }))));
 
 /** A folder of its own with a satellite.yml in it. */
 export async function configFile(content: string | Uint8Array, mode = 0o600): Promise<{ dir: string; path: string }> {
   const dir = await mkdtemp(join(tmpdir(), 'satellite-config-'));
+  dirs.push(dir);
   const path = join(dir, 'satellite.yml');
   await writeFile(path, content, { mode });
   return { dir, path };

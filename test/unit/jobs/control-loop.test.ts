@@ -214,6 +214,23 @@ describe('taking jobs on', () => {
     expect(sei.calls).toEqual(['heartbeat', 'report', 'list', 'accept e', 'report']);
   });
 
+  test('before one is taken, what is done is acknowledged: the new job finds its coverage', async () => {
+    const { loop, sei, store } = setUp();
+    await loop.cycle();
+    store.jobs.add(newJob('done', { toMs: 7_000 }));
+    store.jobs.setDone('done', 1, { result: {} });
+    sei.offer('next');
+    const { acceptJob } = sei;
+    let lastToMs: number | undefined;
+    sei.acceptJob = async (jobId) => {
+      lastToMs = store.coverage.lastScan('7').toMs;
+      return acceptJob.call(sei, jobId);
+    };
+    await loop.cycle();
+    expect(lastToMs).toBe(7_000);
+    expect(ids(store)).toEqual(['next']);
+  });
+
   test('one whose acceptance may or may not have arrived is given back first of all', async () => {
     const { loop, sei, store } = setUp();
     sei.offer('a');
