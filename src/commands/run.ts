@@ -1,3 +1,4 @@
+import { unwatchFile, watchFile } from 'node:fs';
 import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
 import type { LoadedConfig } from '../config/load.ts';
@@ -58,9 +59,10 @@ async function run(options: RunOptions): Promise<number> {
   let loaded = await loadChecked(options);
   let logger = createLogger(loaded.config.satellite.log);
   const stopped = stopSignal();
-  const reloads = reloadSignals();
+  const reloads = new ReloadRequests();
   for (;;) {
     logWarnings(loaded, logger);
+    const unwatch = reloads.watch(secretFiles(loaded));
     const daemon = startedDaemon(loaded, logger);
     const hideProgress = process.stderr.isTTY ? showProgress(process.stderr, () => daemon.progress()) : () => undefined;
     try {
@@ -74,6 +76,7 @@ async function run(options: RunOptions): Promise<number> {
       loaded = end;
       logger = createLogger(loaded.config.satellite.log);
     } finally {
+      unwatch();
       hideProgress();
       await daemon.stop();
     }
@@ -121,7 +124,7 @@ async function nextEnd(
       setStoreAside(loaded.config.satellite.dataDir, end, logger);
       return loaded;
     }
-    if (end !== 'SIGHUP') {
+    if (end !== 'reload') {
       logger.info('Satellite stops', { signal: end });
       return undefined;
     }
@@ -139,7 +142,7 @@ async function nextEnd(
 interface RunningDaemon {
   readonly daemon: Daemon;
   readonly stopped: Promise<NodeJS.Signals>;
-  readonly reloads: ReloadSignals;
+  readonly reloads: ReloadRequests;
   readonly logger: Logger;
 }
 
@@ -167,20 +170,38 @@ export function stopSignal(): Promise<NodeJS.Signals> {
   return promise;
 }
 
-interface ReloadSignals {
-  next(): Promise<'SIGHUP'>;
+/** Everything the configuration was read from but the file itself, which is read again on SIGHUP only. */
+function secretFiles({ config, files }: LoadedConfig): string[] {
+  return files.filter((file) => file !== config.path);
 }
 
-/** Several signals before anybody looks are one. */
-function reloadSignals(): ReloadSignals {
-  let pending = Promise.withResolvers<'SIGHUP'>();
-  process.on('SIGHUP', () => pending.resolve('SIGHUP'));
-  return {
-    next: async () => {
-      const { promise } = pending;
-      const signal = await promise;
-      if (pending.promise === promise) pending = Promise.withResolvers();
-      return signal;
-    },
-  };
+const watchIntervalMs = 5_000;
+
+/** SIGHUP, and secrets that were rotated. Several requests before anybody looks are one. */
+class ReloadRequests {
+  #pending = Promise.withResolvers<'reload'>();
+
+  constructor() {
+    process.on('SIGHUP', () => this.#pending.resolve('reload'));
+  }
+
+  async next(): Promise<'reload'> {
+    const pending = this.#pending;
+    const request = await pending.promise;
+    if (this.#pending === pending) this.#pending = Promise.withResolvers();
+    return request;
+  }
+
+  /**
+   * Looks at the files now and then rather than listening: what mounts secrets swaps links, which no listener sees.
+   *
+   * @returns stops it
+   */
+  watch(files: readonly string[]): () => void {
+    const onChange = () => this.#pending.resolve('reload');
+    for (const file of files) watchFile(file, { interval: watchIntervalMs, persistent: false }, onChange);
+    return () => {
+      for (const file of files) unwatchFile(file, onChange);
+    };
+  }
 }

@@ -48,6 +48,7 @@ function satelliteOf(raw: RawSatellite, resolved: Resolved): SatelliteConfig {
     ...(raw.schedule !== undefined && { schedule: raw.schedule }),
     log: raw.log,
     push: { maxPageBytes: raw.push.max_page_bytes },
+    store: { maxBytes: raw.store.max_bytes },
     tls: tlsOf(raw.tls, resolved.path),
     ...(listen !== undefined && listen !== 'off' && { listen }),
     ...(proxy && { proxy }),

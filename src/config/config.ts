@@ -19,6 +19,8 @@ export interface SatelliteConfig {
   readonly schedule?: string;
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
   readonly push: { readonly maxPageBytes: number };
+  /** Disk for the store; the crawl waits for SEI to take pages where it is used up. */
+  readonly store: { readonly maxBytes: number };
   readonly tls: TlsConfig;
   /** Where health, metrics and the status page are served; undefined: not at all. */
   readonly listen?: ListenAddress;

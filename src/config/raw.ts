@@ -16,6 +16,7 @@ export interface RawSatellite {
   readonly listen: string;
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
   readonly push: { readonly max_page_bytes: number };
+  readonly store: { readonly max_bytes: number };
   readonly tls: RawTls;
   readonly proxy?: RawProxy;
 }

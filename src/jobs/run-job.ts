@@ -106,7 +106,7 @@ export async function runJob(
     signal,
     tenantId: satellite.tenant,
     maxPageBytes: satellite.push.maxPageBytes,
-    maxStoreBytes: 2 * 2 ** 30,
+    maxStoreBytes: satellite.store.maxBytes,
     commitFiles,
     onPage: () => {
       progress.pages++;

@@ -1,0 +1,241 @@
+import type { FaultRule } from '../../simulators/bitbucket/faults.ts';
+import { ScratchRepository } from '../../simulators/bitbucket/scratch-repository.ts';
+import { type BitbucketFault, type Ends, type Scene, victim } from '../fault-scene.ts';
+
+const commits = 'commits\\?';
+const diff = 'diff\\?';
+const html = '<html><body><h1>Sign in</h1></body></html>';
+
+/** Bitbucket's own way of saying no (bitbucket-dc-rest §2). */
+function refusal(status: number, exception: string, headers: Record<string, string> = {}): Omit<FaultRule, 'match'> {
+  const exceptionName = `com.atlassian.bitbucket.${exception}`;
+  const body = JSON.stringify({ errors: [{ context: null, message: 'No.', exceptionName }] });
+  return { status, body, headers: { 'Content-Type': 'application/json', ...headers } };
+}
+
+function status(
+  name: string,
+  ends: Ends,
+  code: string,
+  rule: Omit<FaultRule, 'match'>,
+  more: Partial<BitbucketFault> & { readonly tail?: string } = {},
+): BitbucketFault {
+  const { tail = commits, ...rest } = more;
+  return { name, ends, code, arm: (scene) => scene.strike(tail, rule), ...rest };
+}
+
+/** Asked again in silence: the job counts it, no line tells of it. */
+function again(
+  name: string,
+  rule: Omit<FaultRule, 'match'>,
+  more: Partial<BitbucketFault> & { readonly tail?: string } = {},
+): BitbucketFault {
+  const { tail = commits, ...rest } = more;
+  return { name, ends: 'retry', arm: (scene) => scene.strike(tail, { times: 2, ...rule }), ...rest };
+}
+
+function throttle(name: string, headers: () => Record<string, string>): BitbucketFault {
+  return {
+    name,
+    ends: 'throttle',
+    arm: ({ world }) => world.bitbucket.fault({ match: /\/repos\//, status: 429, times: 3, headers: headers() }),
+  };
+}
+
+const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1000).toUTCString();
+const middle = (text: string) => text.slice(0, text.length >> 1);
+const page = (change: (page: Record<string, unknown>) => object) => (text: string) => {
+  const json = JSON.parse(text) as Record<string, unknown>;
+  return JSON.stringify({ ...json, ...change(json) });
+};
+
+const answers: readonly BitbucketFault[] = [
+  status('400', 'skip', 'BITBUCKET_REQUEST_REFUSED', refusal(400, 'validation.ArgumentValidationException')),
+  status('401 password', 'stop', 'BITBUCKET_CREDENTIALS_REFUSED', refusal(401, 'auth.IncorrectPasswordAuthenticationException')),
+  status('401 anonymous', 'stop', 'BITBUCKET_CREDENTIALS_REFUSED', refusal(401, 'auth.AuthenticationRequiredException')),
+  status('401 no licence', 'stop', 'BITBUCKET_CREDENTIALS_REFUSED', refusal(401, 'auth.NoAccessAuthenticationException')),
+  status('403 captcha', 'stop', 'BITBUCKET_CAPTCHA', refusal(403, 'auth.CaptchaRequiredAuthenticationException')),
+  status(
+    '403 captcha by header',
+    'stop',
+    'BITBUCKET_CAPTCHA',
+    { status: 403, headers: { 'X-Authentication-Denied-Reason': 'CAPTCHA_CHALLENGE; login-url=http://127.0.0.1/' } },
+    { long: true },
+  ),
+  refused('401 permission', 'permission401', 'BITBUCKET_FORBIDDEN'),
+  refused('403 scope', 'scope403', 'BITBUCKET_FORBIDDEN'),
+  refused('404 repository', 'gone404', 'BITBUCKET_NOT_FOUND'),
+  status('404 route', 'skip', 'BITBUCKET_ROUTE_UNKNOWN', {
+    status: 404,
+    body: '{"message":"HTTP 404 Not Found","status-code":404,"sub-code":-1}',
+  }),
+  {
+    name: '404 route of the raw diff',
+    ends: 'nothing',
+    arm: (scene) => scene.strike(diff, { status: 404, body: '{"message":"HTTP 404 Not Found","status-code":404}' }),
+  },
+  status('409', 'skip', 'BITBUCKET_CONFLICT', refusal(409, 'pull.IllegalPullRequestStateException')),
+  status('500', 'skip', 'BITBUCKET_SERVER_ERROR', { status: 500 }),
+  status('500 of one diff', 'note', '', { status: 500, times: 1 }, { tail: diff, alters: true }),
+  status('500 of the pull requests', 'skip', 'BITBUCKET_SERVER_ERROR', { status: 500 }, { tail: 'pull-requests\\?' }),
+  status('500 of the activities', 'skip', 'BITBUCKET_SERVER_ERROR', { status: 500 }, { tail: 'pull-requests/\\d+/activities' }),
+  status('500 of the tags', 'skip', 'BITBUCKET_SERVER_ERROR', { status: 500 }, { tail: 'tags\\?', long: true }),
+  status('504 for good', 'skip', 'BITBUCKET_SERVER_ERROR', { status: 504 }, { hurried: true }),
+  status('504 of the diffs for good', 'skip', 'BITBUCKET_SERVER_ERROR', { status: 504 }, { tail: diff, hurried: true }),
+  again('501', { status: 501 }),
+  again('502', { status: 502, body: html }),
+  again('503', { status: 503, headers: { 'Retry-After': '1' } }),
+  again('504', { status: 504 }),
+  throttle('429 in seconds', () => ({ 'Retry-After': '1' })),
+  throttle('429 until a date', () => ({ 'Retry-After': inSeconds(2) })),
+  throttle('429 until a past date', () => ({ 'Retry-After': inSeconds(-3600) })),
+  throttle('429 without a word', () => ({})),
+];
+
+const broken: readonly BitbucketFault[] = [
+  again('HTML', { status: 200, body: html }),
+  again('empty', { status: 200, body: '' }),
+  status('HTML for good', 'skip', 'BITBUCKET_ANSWER_UNREADABLE', { status: 200, body: html }, { hurried: true }),
+  again('JSON cut short', { rewrite: middle }),
+  again('connection cut', { truncate: 200 }),
+  again('content-length too long', { contentLength: 50 }),
+  again('content-length too short', { contentLength: -50 }),
+  again('reset before', { reset: 'before' }),
+  again('reset in the body', { reset: 'in-body' }),
+  again('diff reset before', { reset: 'before' }, { tail: diff }),
+  again('diff reset in the body', { reset: 'in-body' }, { tail: diff }),
+  again('diff connection cut', { truncate: 40 }, { tail: diff }),
+  {
+    name: 'diff cut short without a sign',
+    ends: 'nothing',
+    arm: (scene) => scene.strike(diff, { rewrite: (text) => middle(text).replace(/\n[^\n]*$/, '\n') }),
+  },
+  again('black hole', { hang: true, times: 1 }, { hurried: true }),
+  again('diff black hole', { hang: true, times: 1 }, { hurried: true, tail: diff }),
+  status('black hole for good', 'skip', 'BITBUCKET_TIMEOUT', { hang: true }, { hurried: true, long: true }),
+  again('a byte each 200 ms', { drip: 200, times: 1 }, { hurried: true }),
+  again('diff a byte each 200 ms', { drip: 200, times: 1 }, { hurried: true, tail: diff, ends: 'nothing' }),
+];
+
+const paging: readonly BitbucketFault[] = [
+  status('endless pages of commits', 'skip', 'BITBUCKET_PAGING_BROKEN', { rewrite: page(endless) }),
+  status('endless pages of pull requests', 'skip', 'BITBUCKET_PAGING_BROKEN', { rewrite: page(endless) }, { tail: 'pull-requests\\?' }),
+  status('endless pages of activities', 'skip', 'BITBUCKET_PAGING_BROKEN', { rewrite: page(endless) }, { tail: 'pull-requests/\\d+/activities', long: true }),
+  status('the same page of commits without end', 'skip', 'BITBUCKET_PAGING_BROKEN', { rewrite: page(endlessRepeat()) }),
+  status('nextPageStart repeats', 'skip', 'BITBUCKET_PAGING_BROKEN', {
+    rewrite: page(({ start }) => ({ isLastPage: false, nextPageStart: start })),
+  }),
+  status('nextPageStart is missing', 'skip', 'BITBUCKET_PAGING_BROKEN', {
+    rewrite: page(() => ({ isLastPage: false, nextPageStart: null })),
+  }),
+  {
+    name: 'nextPageStart of the repositories repeats',
+    ends: 'fail',
+    code: 'BITBUCKET_PAGING_BROKEN',
+    arm: ({ world }) =>
+      world.bitbucket.fault({
+        match: 'repos',
+        rewrite: page(({ start }) => ({ isLastPage: false, nextPageStart: start })),
+      }),
+  },
+  {
+    name: 'endless pages of repositories',
+    ends: 'fail',
+    code: 'BITBUCKET_PAGING_BROKEN',
+    arm: ({ world }) => world.bitbucket.fault({ match: 'repos', rewrite: page(endless) }),
+  },
+  {
+    name: '500 of the repositories',
+    ends: 'fail',
+    code: 'BITBUCKET_SERVER_ERROR',
+    arm: ({ world }) => world.bitbucket.fault({ match: 'repos', status: 500 }),
+  },
+  {
+    name: '504 of the repositories in the second scan',
+    ends: 'fail',
+    code: 'BITBUCKET_SERVER_ERROR',
+    second: true,
+    hurried: true,
+    arm: ({ world }) => world.bitbucket.fault({ match: 'repos', status: 504 }),
+  },
+  {
+    name: 'pages that come short',
+    ends: 'nothing',
+    bitbucket: { filteredPages: true, caps: { commits: 7, pullRequests: 3, activities: 2, repositories: 1, branches: 2 } },
+    arm: () => () => undefined,
+  },
+];
+
+function endless({ start, limit }: Record<string, unknown>): object {
+  return { isLastPage: false, nextPageStart: Number(start) + Number(limit) };
+}
+
+/** Whatever start is asked for, the first page comes, and it is not the last. */
+function endlessRepeat(): (page: Record<string, unknown>) => object {
+  let first: unknown;
+  return ({ start, limit, values }) => {
+    first ??= values;
+    return { values: first, isLastPage: false, nextPageStart: Number(start) + Number(limit) };
+  };
+}
+
+const movements: readonly BitbucketFault[] = [
+  {
+    name: 'permission withdrawn in the middle',
+    ends: 'skip',
+    code: 'BITBUCKET_FORBIDDEN',
+    arm: (scene) => refuseAfter(scene, 'permission401', 6),
+  },
+  {
+    name: 'repository deleted in the middle',
+    ends: 'skip',
+    code: 'BITBUCKET_NOT_FOUND',
+    arm: (scene) => refuseAfter(scene, 'gone404', 6),
+  },
+  {
+    name: 'renamed in the middle',
+    ends: 'nothing',
+    arm: (scene) => {
+      const take = scene.strike(diff, {
+        skip: 4,
+        times: 1,
+        meanwhile: async () => scene.world.bitbucket.renameRepository('PAY', victim, 'NEW', victim),
+      });
+      return take;
+    },
+  },
+  {
+    name: 'covered tip forced away',
+    ends: 'nothing',
+    second: true,
+    arm: (scene) => forcePush(scene, false),
+    expectations: { removed: new Set() },
+  },
+  {
+    name: 'covered tip forced away and collected',
+    ends: 'nothing',
+    second: true,
+    arm: (scene) => forcePush(scene, true),
+    expectations: { removed: new Set() },
+  },
+  {
+    name: 'tip collected between two pages',
+    ends: 'skip',
+    code: 'BITBUCKET_NO_SUCH_COMMIT',
+    bitbucket: { caps: { commits: 5 } },
+    arm: (scene) => scene.strike(`${commits}.*start=10`, { ...refusal(404, 'commit.NoSuchCommitException') }),
+  },
+  {
+    name: 'pull requests updated while they are listed',
+    ends: 'nothing',
+    bitbucket: { caps: { pullRequests: 2 }, pullRequestOrder: 'updated' },
+    arm: (scene) => moveWhileListed(scene, (play, ids) => play.editTitle(ids[0] ?? 0, 'moved to the front')),
+  },
+  {
+    name: 'a pull request deleted while they are listed',
+    ends: 'nothing',
+    bitbucket: { caps: { pullRequests: 2 } },
+    expectations: { gone: /^pull request alpha/ },
+    arm: (scene) => moveWhileListed(scene, (play, ids) => play.delete(ids.at(-1) ?? 0)),
+  },
+];
