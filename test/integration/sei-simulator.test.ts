@@ -704,7 +704,11 @@ describe('deviations of a push', () => {
       page('commits', 0, [commits(commit('a', { files: [{ ...file, fileName: 'b/a' }] }))]),
       /fileName is not the base name/,
     ],
-    ['sums that do not fit', page('commits', 0, [commits(commit('a', { additions: 0 }))]), /additions is less than the sum/],
+    [
+      'sums that do not fit',
+      page('commits', 0, [commits(commit('a', { additions: 0 }))]),
+      /additions is less than the sum/,
+    ],
     ['sums without files', page('commits', 0, [commits(commit('a', { files: undefined }))]), /only some of additions/],
     [
       'a repository that is not the one',

@@ -240,6 +240,7 @@ function satelliteConfig(url: string, changes: Partial<SatelliteConfig>): Satell
     dataDir: '/nonexistent',
     log: { level: 'info', format: 'auto' },
     push: { maxPageBytes: 1 },
+    store: { maxBytes: 2 ** 31 },
     tls: {},
     ...changes,
   };

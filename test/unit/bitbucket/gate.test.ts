@@ -205,3 +205,139 @@ describe('a pause', () => {
     expect(mostStartsWithin(1_000, starts)).toBe(3);
   });
 });
+
+describe('a rate that changes', () => {
+  /** Sends so many requests at once; the moments at which they were let in. */
+  function send(gate: Gate, count: number) {
+    const starts: number[] = [];
+    const runs = Array.from({ length: count }, () => gate.run(async () => void starts.push(Date.now())));
+    return { starts, ended: Promise.all(runs) };
+  }
+
+  test('while a pause is under way leaves nobody behind', async () => {
+    const gate = new Gate({ maxInFlight: 100, requestsPerSecond: 2 });
+    const { starts, ended } = send(gate, 8);
+    await jest.advanceTimersByTimeAsync(100);
+    gate.throttled(5_000, Date.now());
+    gate.limitTo(1);
+    gate.limitTo(3);
+    await jest.runAllTimersAsync();
+    expect(starts).toHaveLength(8);
+    await ended;
+  });
+
+  test('lets nobody in during a pause who was waiting before', async () => {
+    const gate = new Gate({ maxInFlight: 100, requestsPerSecond: 2 });
+    const { starts, ended } = send(gate, 8);
+    await jest.advanceTimersByTimeAsync(100);
+    gate.limitTo(1);
+    gate.pause(5_000, Date.now());
+    const pausedAtMs = Date.now();
+    await jest.runAllTimersAsync();
+    expect(starts.filter((at) => at > pausedAtMs && at < pausedAtMs + 5_000)).toEqual([]);
+    expect(starts).toHaveLength(8);
+    await ended;
+  });
+
+  test('by what 429s show, holds for those who wait already', async () => {
+    const gate = new Gate({ maxInFlight: 100 });
+    gate.throttled(0, Date.now());
+    for (let n = 0; n < 5; n++) {
+      await jest.advanceTimersByTimeAsync(1_000);
+      gate.answered(10, Date.now());
+    }
+    gate.throttled(0, Date.now());
+    expect(gate.requestsPerSecond).toBeCloseTo(0.98, 1);
+    const { starts, ended } = send(gate, 4);
+    await jest.runAllTimersAsync();
+    await ended;
+    expect(mostStartsWithin(1_000, starts)).toBe(1);
+  });
+
+  test('to none lets everybody in', async () => {
+    const gate = new Gate({ maxInFlight: 100 });
+    gate.limitTo(1);
+    const { starts, ended } = send(gate, 5);
+    await jest.advanceTimersByTimeAsync(10);
+    expect(starts).toHaveLength(1);
+    gate.limitTo(undefined);
+    const later = send(gate, 5);
+    await jest.advanceTimersByTimeAsync(10);
+    expect(later.starts).toHaveLength(5);
+    await jest.runAllTimersAsync();
+    await Promise.all([ended, later.ended]);
+  });
+
+  test('never lets more in within a second than the highest rate that held in it, and forgets nobody', async () => {
+    const step = fc.oneof(
+      fc.record({ send: fc.integer({ min: 1, max: 8 }) }),
+      fc.record({ waitMs: fc.integer({ min: 1, max: 2_500 }) }),
+      fc.record({ limitTo: fc.constantFrom(1, 2, 3, 5) }),
+      fc.record({ pauseMs: fc.integer({ min: 1, max: 2_000 }) }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 25 }), async (steps) => {
+        const gate = new Gate({ maxInFlight: 100, requestsPerSecond: 5 });
+        const rates = [{ fromMs: Date.now(), perSecond: 5 }];
+        const runs: ReturnType<typeof send>[] = [];
+        for (const action of steps) {
+          if ('send' in action) runs.push(send(gate, action.send));
+          else if ('waitMs' in action) await jest.advanceTimersByTimeAsync(action.waitMs);
+          else if ('pauseMs' in action) gate.pause(action.pauseMs, Date.now());
+          else {
+            gate.limitTo(action.limitTo);
+            rates.push({ fromMs: Date.now(), perSecond: action.limitTo });
+          }
+        }
+        await jest.runAllTimersAsync();
+        await Promise.all(runs.map(({ ended }) => ended));
+        const starts = runs.flatMap((run) => run.starts).sort((a, b) => a - b);
+        for (const from of starts) {
+          const inForce = rates.filter(({ fromMs }, index) => {
+            const untilMs = rates[index + 1]?.fromMs ?? Number.POSITIVE_INFINITY;
+            return fromMs < from + 1_000 && untilMs >= from;
+          });
+          const most = Math.max(...inForce.map(({ perSecond }) => perSecond));
+          expect(starts.filter((at) => at >= from && at < from + 1_000).length).toBeLessThanOrEqual(most);
+        }
+        gate.close();
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+describe('the places', () => {
+  test('are fewer after the server was overloaded, and as many again when it answers', async () => {
+    const gate = new Gate({ maxInFlight: 8 });
+    for (let n = 0; n < 10; n++) gate.answered(10, Date.now());
+    gate.overloaded();
+    expect(gate.places).toBe(4);
+    for (let n = 0; n < 200; n++) gate.answered(10, Date.now());
+    expect(gate.places).toBe(8);
+  });
+
+  test('never become none, nor more than configured', async () => {
+    const gate = new Gate({ maxInFlight: 3 });
+    for (let n = 0; n < 50; n++) {
+      gate.overloaded();
+      for (let m = 0; m < 4; m++) gate.answered(10, Date.now());
+      expect(gate.places).toBeGreaterThanOrEqual(1);
+      expect(gate.places).toBeLessThanOrEqual(3);
+    }
+  });
+});
+
+test('once closed, nothing of a long pause is left that would keep the process from ending', async () => {
+  const gate = new Gate({ maxInFlight: 1, requestsPerSecond: 1 });
+  const abort = new AbortController();
+  await gate.run(async () => undefined);
+  const turn = gate.run(async () => undefined, abort.signal);
+  gate.pause(600_000, Date.now());
+  const waiting = gate.run(async () => undefined, abort.signal);
+  abort.abort(new Error('stopping'));
+  for (const run of [turn, waiting]) await expect(run).rejects.toThrow('stopping');
+  gate.close();
+  await jest.advanceTimersByTimeAsync(1_000);
+  expect(jest.getTimerCount()).toBe(0);
+});

@@ -13,6 +13,7 @@ const config: Config = {
     dataDir: '/var/lib/satellite',
     log: { level: 'info', format: 'auto' },
     push: { maxPageBytes: 1 },
+    store: { maxBytes: 2 ** 31 },
     tls: {},
   },
   integrations: [

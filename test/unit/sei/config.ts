@@ -10,6 +10,7 @@ export function satellite(overrides: Partial<SatelliteConfig> = {}): SatelliteCo
     dataDir: '/nowhere',
     log: { level: 'error', format: 'json' },
     push: { maxPageBytes: 2 * 1024 * 1024 },
+    store: { maxBytes: 2 ** 31 },
     tls: {},
     ...overrides,
   };
