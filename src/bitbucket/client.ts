@@ -46,6 +46,8 @@ export interface ClientOptions {
   readonly proxy?: ProxyServer | undefined;
   /** Undefined: with all the patience of a crawl. */
   readonly probing?: Probing;
+  /** Nobody is let in for so long. */
+  readonly onPaused?: (error: SatelliteError, pauseMs: number) => void;
   /** One of several credentials is refused; the others go on. */
   readonly onRefused?: (refusal: SatelliteError) => void;
 }
@@ -65,6 +67,7 @@ export class BitbucketClient {
   readonly #proxy: ProxyServer | undefined;
   readonly #probing: Probing | undefined;
   readonly #onRefused: (refusal: SatelliteError) => void;
+  readonly #onPaused: (error: SatelliteError, pauseMs: number) => void;
 
   constructor(integration: Pick<IntegrationConfig, 'url' | 'tls'>, options: ClientOptions) {
     this.#http = createHttp({
@@ -81,6 +84,7 @@ export class BitbucketClient {
     this.#clock = options.clock;
     this.#signal = options.signal;
     this.#onRefused = options.onRefused ?? (() => undefined);
+    this.#onPaused = options.onPaused ?? (() => undefined);
   }
 
   /** @param path below `/rest/api/latest`, each segment already encoded */
@@ -173,6 +177,7 @@ export class BitbucketClient {
         if (error.kind !== 'throttled' || this.#probing !== undefined) throw error;
         this.counts.throttled++;
         const pauseMs = retryDelayMs(error, throttles, retryPolicy, this.#clock.random) ?? 0;
+        this.#onPaused(error, pauseMs);
         if (error.statusCode === 429) account.gate.throttled(pauseMs, this.#clock.elapsedMs());
         else account.gate.pause(pauseMs, this.#clock.elapsedMs());
       }

@@ -1,6 +1,7 @@
 import PQueue from 'p-queue';
 import { type InFlightLimit, newInFlightLimit, nextInFlightLimit, type Outcome, placesOf } from './in-flight-limit.ts';
 import { afterAnswer, afterThrottled, type LearnedRate, unknownRate } from './learned-rate.ts';
+import { Pace } from './pace.ts';
 
 export interface GateOptions {
   readonly maxInFlight: number;
@@ -19,11 +20,11 @@ export interface GateOptions {
  */
 export class Gate {
   readonly #places: PQueue;
+  readonly #pace = new Pace();
   readonly #configuredRate: number | undefined;
   #allowedRate: number | undefined;
   #knowsAllowedRate = false;
   #learned: LearnedRate = unknownRate;
-  #pace: { readonly requestsPerSecond: number; readonly queue: PQueue } | undefined;
   #inFlightLimit: InFlightLimit;
   #reopensAtElapsedMs = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -37,11 +38,11 @@ export class Gate {
 
   /** Waiting requests. */
   get waiting(): number {
-    return this.#places.size + (this.#pace?.queue.size ?? 0);
+    return this.#places.size + this.#pace.waiting;
   }
 
   get inFlight(): number {
-    return this.#places.pending - (this.#pace?.queue.size ?? 0);
+    return this.#places.pending - this.#pace.waiting;
   }
 
   /** The server has been asked, whatever it said. */
@@ -60,12 +61,15 @@ export class Gate {
 
   /** Undefined: none. */
   get requestsPerSecond(): number | undefined {
-    return this.#pace?.requestsPerSecond;
+    return this.#pace.requestsPerSecond;
   }
 
   async run<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    const options = signal ? { signal } : {};
-    return this.#places.add(() => (this.#pace === undefined ? task() : this.#pace.queue.add(task, options)), options);
+    const work = async () => {
+      await this.#pace.turn(signal);
+      return task();
+    };
+    return this.#places.add(work, signal ? { signal } : {});
   }
 
   /** What the server itself allows this user. */
@@ -104,12 +108,12 @@ export class Gate {
     if (elapsedMs + ms <= this.#reopensAtElapsedMs) return;
     this.#reopensAtElapsedMs = elapsedMs + ms;
     this.#places.pause();
-    this.#pace?.queue.pause();
+    this.#pace.pause();
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#reopensAtElapsedMs = 0;
       this.#places.start();
-      this.#pace?.queue.start();
+      this.#pace.resume();
     }, ms);
   }
 
@@ -124,26 +128,10 @@ export class Gate {
     if (places !== this.#places.concurrency) this.#places.concurrency = places;
   }
 
-  /** Whoever waits in the old queue leaves it at the old pace. */
   #setPace(): void {
     const rates = [this.#configuredRate, this.#allowedRate, this.#learned.requestsPerSecond];
-    const requestsPerSecond = Math.min(...rates.map((rate) => rate ?? Number.POSITIVE_INFINITY));
-    if (requestsPerSecond === (this.#pace?.requestsPerSecond ?? Number.POSITIVE_INFINITY)) return;
-    if (requestsPerSecond === Number.POSITIVE_INFINITY) {
-      this.#pace = undefined;
-      return;
-    }
-    const queue = new PQueue(sliding(requestsPerSecond));
-    if (this.#places.isPaused) queue.pause();
-    this.#pace = { requestsPerSecond, queue };
+    const known = rates.filter((rate) => rate !== undefined);
+    const requestsPerSecond = known.length === 0 ? undefined : Math.min(...known);
+    if (requestsPerSecond !== this.#pace.requestsPerSecond) this.#pace.requestsPerSecond = requestsPerSecond;
   }
-}
-
-/**
- * A rate that is no whole number widens the window instead of being rounded: 1.5 a second is 1 in 667 ms, and 0.25 is 1
- * in 4 s.
- */
-function sliding(requestsPerSecond: number) {
-  const intervalCap = Math.max(1, Math.floor(requestsPerSecond));
-  return { strict: true, intervalCap, interval: Math.ceil((intervalCap / requestsPerSecond) * 1000) };
 }

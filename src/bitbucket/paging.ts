@@ -10,11 +10,14 @@ export interface Page<T> {
   readonly nextStart: number | undefined;
 }
 
+/** Pages that begin with the same item, or are empty, one after the other: beyond this the list does not end. */
+const maxSamePages = 100;
+
 /**
  * All pages of a list from `start` on (bitbucket-dc-rest §4). The server's own `isLastPage` and `nextPageStart` decide:
  * a page may hold fewer values than asked for, even none, and not be the last, and the next start need not be the sum of
- * the two. A list that does not end and names no later start is an error, never the end: stopping there would lose data
- * in silence.
+ * the two. A list that does not end and names no later start, or names the same items over and over, is an error, never
+ * the end: stopping there would lose data in silence.
  */
 export async function* pages<T>(
   client: BitbucketClient,
@@ -23,10 +26,14 @@ export async function* pages<T>(
   start = 0,
 ): AsyncGenerator<Page<T>, void, undefined> {
   let next: number | undefined = start;
+  let last: { readonly text: string; readonly times: number } = { text: '', times: 0 };
   while (next !== undefined) {
     const page: BitbucketPage<T> = await client.getJson<BitbucketPage<T>>(path, { ...query, start: next });
     const current: number = next;
     next = nextStart(page, current, path);
+    const text = JSON.stringify(page.values[0] ?? null);
+    last = { text, times: text === last.text ? last.times + 1 : 1 };
+    if (last.times > maxSamePages) throw pagingError(`The same page came ${last.times} times`, path);
     yield { values: page.values, start: current, nextStart: next };
   }
 }

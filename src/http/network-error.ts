@@ -21,6 +21,7 @@ export function networkError(thrown: unknown, leg: Leg, url: string): unknown {
   const refused = tlsError(cause, peer, tlsFacts, thrown);
   if (refused !== undefined) return refused;
   const through = proxyName === undefined ? '' : ` (through the proxy ${proxyName})`;
+  if (code === 'EMFILE' || code === 'ENFILE') return tooManyOpenFiles(url, thrown);
   const timedOut = code === 'ETIMEDOUT';
   // Where a name has several addresses and none answers, Node leaves the message empty.
   const what = thrown.message || code;
@@ -30,6 +31,18 @@ export function networkError(thrown: unknown, leg: Leg, url: string): unknown {
     hint: `Check the url, name resolution, firewall and proxy between the satellite and the server.${brokenOffHint(code, target)}`,
     url,
     cause: thrown,
+  });
+}
+
+/** The fault is here, so it costs the server's item no attempt. */
+function tooManyOpenFiles(url: string, cause: unknown): SatelliteError {
+  return new SatelliteError('The satellite has as many files and connections open as it may', {
+    code: 'TOO_MANY_OPEN_FILES',
+    kind: 'throttled',
+    hint: 'Raise the limit of open files of the process (LimitNOFILE of systemd, --ulimit of Docker).',
+    url,
+    retryAfterMs: 1_000,
+    cause,
   });
 }
 

@@ -70,6 +70,8 @@ export async function runJob(
         signal,
         proxy,
         onRefused: (refusal) => noteRefusal(refusal, accounts.length),
+        onPaused: ({ code, message, hint }, pauseMs) =>
+          logger.warn('The crawl pauses', { code, error: message, hint, seconds: Math.round(pauseMs / 100) / 10 }),
       }),
     );
   const noteRefusal = ({ code, message, hint }: SatelliteError, of: number) => {

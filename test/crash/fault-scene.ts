@@ -1,5 +1,5 @@
 import type { FaultRule } from '../simulators/bitbucket/faults.ts';
-import type { SimulatorOptions } from '../simulators/bitbucket/options.ts';
+import type { RepositoryOptions, SimulatorOptions } from '../simulators/bitbucket/options.ts';
 import type { JobView } from '../simulators/sei/jobs.ts';
 import { Findings } from './findings.ts';
 import { Keeper } from './keeper.ts';
@@ -32,11 +32,13 @@ export interface BitbucketFault {
   readonly long?: true;
   readonly bitbucket?: Partial<SimulatorOptions>;
   readonly expectations?: Expectations;
+  /** What it hid comes with the next scan. */
+  readonly isCompleteLater?: true;
   /** Differences from git that the fault itself makes. */
   readonly alters?: true;
   readonly satellite?: SatelliteOptions;
   /** More that has to be so once the job with the fault has ended. */
-  readonly then?: (scene: Scene, job: JobView) => void | Promise<void>;
+  readonly afterwards?: (scene: Scene, job: JobView) => void | Promise<void>;
 }
 
 export const victim = 'alpha';
@@ -49,6 +51,8 @@ export class Scene {
   readonly keeper: Keeper;
   readonly jobs: Jobs;
   readonly findings = new Findings();
+  /** Commits that were taken away after SEI had them. */
+  readonly removed = new Set<string>();
 
   constructor(world: World, fault: BitbucketFault) {
     this.world = world;
@@ -59,13 +63,18 @@ export class Scene {
   }
 
   /** A fault of the requests that concern the victim and whose path goes on like this. */
-  strike(tail: string, rule: Omit<FaultRule, 'match'>): () => void {
-    return this.world.bitbucket.fault({ match: new RegExp(`/repos/${victim}/${tail}`), ...rule });
+  readonly strike = (tail: string, rule: Omit<FaultRule, 'match'>): (() => void) =>
+    this.world.bitbucket.fault({ match: new RegExp(`/repos/${victim}/${tail}`), ...rule });
+
+  get repository(): RepositoryOptions {
+    const found = this.world.repositories.find(({ slug }) => slug === victim);
+    if (found === undefined) throw new Error(`there is no ${victim}`);
+    return found;
   }
 
-  wrong(what: string): void {
+  readonly wrong = (what: string): void => {
     this.findings.other.push(what);
-  }
+  };
 
   /** From the fault to the scan after it. */
   async play(): Promise<Findings> {
@@ -90,7 +99,7 @@ export class Scene {
       await keeper.stop();
       keeper.start();
     }
-    const last = await rest(world, keeper, jobs, fault.expectations);
+    const last = await rest(world, keeper, jobs, this.#expectations());
     findings.add(this.#withoutAlterations(last));
     return findings;
   }
@@ -100,7 +109,7 @@ export class Scene {
   }
 
   async #judge(job: JobView): Promise<void> {
-    const { ends, code, expectations, then } = this.fault;
+    const { ends, code, isCompleteLater, afterwards } = this.fault;
     const { status, failures, exception } = job;
     const isFailure = ends === 'fail' || ends === 'stop';
     if (status !== (isFailure ? 'FAILURE' : 'SUCCESS')) {
@@ -112,15 +121,15 @@ export class Scene {
       if (!told.some((message) => message.includes(victim) && message.includes(code ?? ''))) {
         this.wrong(`no failure of the job names ${victim} and ${code}: ${told.join('; ') || 'there is none'}`);
       }
-      if (told.some((message) => !message.includes(victim))) this.wrong(`another repository failed: ${told.join('; ')}`);
+      if (told.some((message) => !message.includes(victim)))
+        this.wrong(`another repository failed: ${told.join('; ')}`);
     } else if (!isFailure && told.length > 0) this.wrong(`the job has failures: ${told.join('; ')}`);
     this.#judgeLog();
     if (!isFailure) {
-      const without = ends === 'skip' ? [victim] : [];
-      const now = await compare(this.world, { ...expectations, without: [...without, ...(expectations?.without ?? [])] });
-      this.findings.add(this.#withoutAlterations(now));
+      const without = ends === 'skip' || isCompleteLater === true ? [victim] : [];
+      this.findings.add(this.#withoutAlterations(await compare(this.world, { ...this.#expectations(), without })));
     }
-    await then?.(this, job);
+    await afterwards?.(this, job);
   }
 
   #judgeLog(): void {
@@ -142,6 +151,10 @@ export class Scene {
     if (status !== 'FAILURE') this.wrong(`the job after the refusal is ${status}`);
     const asked = world.bitbucket.requests.total - before;
     if (asked > 0) this.wrong(`${asked} requests were made after the refusal`);
+  }
+
+  #expectations(): Expectations {
+    return { removed: this.removed, ...this.fault.expectations };
   }
 
   #withoutAlterations(found: Findings): Findings {

@@ -57,6 +57,13 @@ export class Keeper {
     this.current.child.kill('SIGKILL');
   }
 
+  /** Whatever runs ends at once, and nothing is started any more. */
+  async abandon(): Promise<void> {
+    this.#isStopping = true;
+    await Promise.all(this.satellites.map((satellite) => satellite.kill()));
+    await this.#keeping;
+  }
+
   async #keep(): Promise<void> {
     while (!this.#isStopping) {
       const satellite = this.#start(this.satellites.length);

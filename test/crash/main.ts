@@ -11,11 +11,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { seededRandom } from '../simulators/git/random.ts';
 import type { Check, Outcome } from './check.ts';
+import { bitbucketFaultsCheck } from './checks/bitbucket-faults.ts';
 import { killPointsCheck } from './checks/kill-points.ts';
 import { randomKillsCheck } from './checks/random-kills.ts';
 import { program } from './satellite.ts';
 
-const checks: readonly Check[] = [killPointsCheck, randomKillsCheck];
+const checks: readonly Check[] = [killPointsCheck, randomKillsCheck, bitbucketFaultsCheck];
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
 

@@ -18,6 +18,8 @@ export interface Expectations {
   readonly without?: readonly string[];
   /** Commits that a force-push took away after SEI had them. */
   readonly removed?: ReadonlySet<string>;
+  /** What SEI has of items that Bitbucket has not any more. */
+  readonly gone?: RegExp;
   readonly allowViolations?: RegExp;
 }
 
@@ -105,6 +107,9 @@ export async function compare(world: World, expectations: Expectations = {}): Pr
       );
     hold(findings, `pull request ${slug}`, facts, known);
   }
+  const { gone } = expectations;
+  const invented = findings.invented.splice(0).filter((one) => gone?.test(one) !== true);
+  findings.invented.push(...invented);
   findings.duplicated.push(...repeats(world));
   for (const violation of world.sei.violations) {
     if (allowedViolation.test(violation) || expectations.allowViolations?.test(violation)) continue;

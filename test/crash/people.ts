@@ -57,6 +57,13 @@ export class People {
     }
   }
 
+  /** A new pull request; resolves with its id. */
+  async open(slug: string): Promise<number> {
+    const repository = this.#repositories.find((one) => one.slug === slug);
+    if (repository === undefined) throw new Error(`there is no ${slug}`);
+    return this.#openPullRequest(repository);
+  }
+
   /** One commit and one review. */
   async fresh(): Promise<Fresh> {
     const repository = this.#random.pick(this.#alive());

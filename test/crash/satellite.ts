@@ -107,7 +107,8 @@ export class Satellite {
 
   /** Resolves once it is gone. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<Ending> {
-    this.child.kill(signal);
+    // Of a process that is gone, the number may be another's by now.
+    if (alive.has(this.child)) this.child.kill(signal);
     return this.ended;
   }
 

@@ -1,5 +1,6 @@
+import type { RefusalKind } from '../../simulators/bitbucket/catalogue.ts';
 import type { FaultRule } from '../../simulators/bitbucket/faults.ts';
-import { ScratchRepository } from '../../simulators/bitbucket/scratch-repository.ts';
+import { type ScratchCommit, ScratchRepository } from '../../simulators/bitbucket/scratch-repository.ts';
 import { type BitbucketFault, type Ends, type Scene, victim } from '../fault-scene.ts';
 
 const commits = 'commits\\?';
@@ -51,9 +52,24 @@ const page = (change: (page: Record<string, unknown>) => object) => (text: strin
 
 const answers: readonly BitbucketFault[] = [
   status('400', 'skip', 'BITBUCKET_REQUEST_REFUSED', refusal(400, 'validation.ArgumentValidationException')),
-  status('401 password', 'stop', 'BITBUCKET_CREDENTIALS_REFUSED', refusal(401, 'auth.IncorrectPasswordAuthenticationException')),
-  status('401 anonymous', 'stop', 'BITBUCKET_CREDENTIALS_REFUSED', refusal(401, 'auth.AuthenticationRequiredException')),
-  status('401 no licence', 'stop', 'BITBUCKET_CREDENTIALS_REFUSED', refusal(401, 'auth.NoAccessAuthenticationException')),
+  status(
+    '401 password',
+    'stop',
+    'BITBUCKET_CREDENTIALS_REFUSED',
+    refusal(401, 'auth.IncorrectPasswordAuthenticationException'),
+  ),
+  status(
+    '401 anonymous',
+    'stop',
+    'BITBUCKET_CREDENTIALS_REFUSED',
+    refusal(401, 'auth.AuthenticationRequiredException'),
+  ),
+  status(
+    '401 no licence',
+    'stop',
+    'BITBUCKET_CREDENTIALS_REFUSED',
+    refusal(401, 'auth.NoAccessAuthenticationException'),
+  ),
   status('403 captcha', 'stop', 'BITBUCKET_CAPTCHA', refusal(403, 'auth.CaptchaRequiredAuthenticationException')),
   status(
     '403 captcha by header',
@@ -76,9 +92,15 @@ const answers: readonly BitbucketFault[] = [
   },
   status('409', 'skip', 'BITBUCKET_CONFLICT', refusal(409, 'pull.IllegalPullRequestStateException')),
   status('500', 'skip', 'BITBUCKET_SERVER_ERROR', { status: 500 }),
-  status('500 of one diff', 'note', '', { status: 500, times: 1 }, { tail: diff, alters: true }),
+  status('500 of one diff', 'note', 'BITBUCKET_SERVER_ERROR', { status: 500, times: 1 }, { tail: diff, alters: true }),
   status('500 of the pull requests', 'skip', 'BITBUCKET_SERVER_ERROR', { status: 500 }, { tail: 'pull-requests\\?' }),
-  status('500 of the activities', 'skip', 'BITBUCKET_SERVER_ERROR', { status: 500 }, { tail: 'pull-requests/\\d+/activities' }),
+  status(
+    '500 of the activities',
+    'skip',
+    'BITBUCKET_SERVER_ERROR',
+    { status: 500 },
+    { tail: 'pull-requests/\\d+/activities' },
+  ),
   status('500 of the tags', 'skip', 'BITBUCKET_SERVER_ERROR', { status: 500 }, { tail: 'tags\\?', long: true }),
   status('504 for good', 'skip', 'BITBUCKET_SERVER_ERROR', { status: 504 }, { hurried: true }),
   status('504 of the diffs for good', 'skip', 'BITBUCKET_SERVER_ERROR', { status: 504 }, { tail: diff, hurried: true }),
@@ -114,13 +136,25 @@ const broken: readonly BitbucketFault[] = [
   again('diff black hole', { hang: true, times: 1 }, { hurried: true, tail: diff }),
   status('black hole for good', 'skip', 'BITBUCKET_TIMEOUT', { hang: true }, { hurried: true, long: true }),
   again('a byte each 200 ms', { drip: 200, times: 1 }, { hurried: true }),
-  again('diff a byte each 200 ms', { drip: 200, times: 1 }, { hurried: true, tail: diff, ends: 'nothing' }),
+  again('diff a byte each 200 ms', { drip: 200, times: 1 }, { hurried: true, tail: diff }),
 ];
 
 const paging: readonly BitbucketFault[] = [
   status('endless pages of commits', 'skip', 'BITBUCKET_PAGING_BROKEN', { rewrite: page(endless) }),
-  status('endless pages of pull requests', 'skip', 'BITBUCKET_PAGING_BROKEN', { rewrite: page(endless) }, { tail: 'pull-requests\\?' }),
-  status('endless pages of activities', 'skip', 'BITBUCKET_PAGING_BROKEN', { rewrite: page(endless) }, { tail: 'pull-requests/\\d+/activities', long: true }),
+  status(
+    'endless pages of pull requests',
+    'skip',
+    'BITBUCKET_PAGING_BROKEN',
+    { rewrite: page(endless) },
+    { tail: 'pull-requests\\?' },
+  ),
+  status(
+    'endless pages of activities',
+    'skip',
+    'BITBUCKET_PAGING_BROKEN',
+    { rewrite: page(endless) },
+    { tail: 'pull-requests/\\d+/activities', long: true },
+  ),
   status('the same page of commits without end', 'skip', 'BITBUCKET_PAGING_BROKEN', { rewrite: page(endlessRepeat()) }),
   status('nextPageStart repeats', 'skip', 'BITBUCKET_PAGING_BROKEN', {
     rewrite: page(({ start }) => ({ isLastPage: false, nextPageStart: start })),
@@ -161,7 +195,10 @@ const paging: readonly BitbucketFault[] = [
   {
     name: 'pages that come short',
     ends: 'nothing',
-    bitbucket: { filteredPages: true, caps: { commits: 7, pullRequests: 3, activities: 2, repositories: 1, branches: 2 } },
+    bitbucket: {
+      filteredPages: true,
+      caps: { commits: 7, pullRequests: 3, activities: 2, repositories: 1, branches: 2 },
+    },
     arm: () => () => undefined,
   },
 ];
@@ -184,58 +221,185 @@ const movements: readonly BitbucketFault[] = [
     name: 'permission withdrawn in the middle',
     ends: 'skip',
     code: 'BITBUCKET_FORBIDDEN',
-    arm: (scene) => refuseAfter(scene, 'permission401', 6),
+    arm: (scene) => refuseInTheMiddle(scene, 'permission401'),
   },
   {
     name: 'repository deleted in the middle',
     ends: 'skip',
     code: 'BITBUCKET_NOT_FOUND',
-    arm: (scene) => refuseAfter(scene, 'gone404', 6),
+    arm: (scene) => refuseInTheMiddle(scene, 'gone404'),
   },
   {
-    name: 'renamed in the middle',
+    name: 'moved to another project in the middle',
     ends: 'nothing',
-    arm: (scene) => {
-      const take = scene.strike(diff, {
-        skip: 4,
-        times: 1,
-        meanwhile: async () => scene.world.bitbucket.renameRepository('PAY', victim, 'NEW', victim),
-      });
-      return take;
+    arm: ({ world, strike }) => {
+      const rename = async () => world.bitbucket.renameRepository('PAY', victim, 'NEW', victim);
+      const disarm = strike(diff, { skip: 4, times: 1, meanwhile: rename });
+      return () => {
+        disarm();
+        world.bitbucket.renameRepository('NEW', victim, 'PAY', victim);
+      };
     },
   },
-  {
-    name: 'covered tip forced away',
-    ends: 'nothing',
-    second: true,
-    arm: (scene) => forcePush(scene, false),
-    expectations: { removed: new Set() },
-  },
+  { name: 'covered tip forced away', ends: 'nothing', second: true, arm: (scene) => forcePush(scene, false) },
   {
     name: 'covered tip forced away and collected',
     ends: 'nothing',
     second: true,
     arm: (scene) => forcePush(scene, true),
-    expectations: { removed: new Set() },
   },
+  status(
+    'tip collected between two pages',
+    'skip',
+    'BITBUCKET_NO_SUCH_COMMIT',
+    refusal(404, 'commit.NoSuchCommitException'),
+    { tail: `${commits}.*start=10`, bitbucket: { caps: { commits: 5 } } },
+  ),
   {
-    name: 'tip collected between two pages',
-    ends: 'skip',
-    code: 'BITBUCKET_NO_SUCH_COMMIT',
-    bitbucket: { caps: { commits: 5 } },
-    arm: (scene) => scene.strike(`${commits}.*start=10`, { ...refusal(404, 'commit.NoSuchCommitException') }),
-  },
-  {
-    name: 'pull requests updated while they are listed',
+    name: 'a pull request updated while they are listed',
     ends: 'nothing',
+    isCompleteLater: true,
     bitbucket: { caps: { pullRequests: 2 }, pullRequestOrder: 'updated' },
-    arm: (scene) => moveWhileListed(scene, (play, ids) => play.editTitle(ids[0] ?? 0, 'moved to the front')),
+    arm: (scene) => {
+      const play = scene.world.bitbucket.pullRequests('PAY', victim);
+      const meanwhile = () => play.editTitle(1, 'moved to the front', { at: Date.UTC(2026, 5, 1) });
+      return scene.strike('pull-requests\\?.*start=4', { times: 1, meanwhile });
+    },
   },
   {
     name: 'a pull request deleted while they are listed',
     ends: 'nothing',
+    isCompleteLater: true,
     bitbucket: { caps: { pullRequests: 2 } },
     expectations: { gone: /^pull request alpha/ },
-    arm: (scene) => moveWhileListed(scene, (play, ids) => play.delete(ids.at(-1) ?? 0)),
+    arm: async (scene) => {
+      const play = scene.world.bitbucket.pullRequests('PAY', victim);
+      const id = await scene.world.people.open(victim);
+      return scene.strike('pull-requests\\?.*start=4', { times: 1, meanwhile: () => play.delete(id) });
+    },
   },
 ];
+
+const contents: readonly BitbucketFault[] = [
+  {
+    name: 'a diff of 200 MB',
+    ends: 'nothing',
+    alters: true,
+    arm: (scene) => scene.strike(diff, { times: 1, stream: hugeDiff }),
+    afterwards: ({ world, keeper, wrong }) => {
+      const mib = Math.round(keeper.current.peakRssBytes / 2 ** 20);
+      if (mib > 256) wrong(`${mib} MiB of memory`);
+      const counted = world.sei.ingestedAll().commits.some(({ commit }) => commit.additions === hugeDiffLines);
+      if (!counted) wrong(`no commit has ${hugeDiffLines} additions`);
+    },
+  },
+  {
+    name: '5,000 files in a commit',
+    ends: 'nothing',
+    arm: (scene) => {
+      const names = Array.from({ length: 5_000 }, (_, index) => `folder-${index % 70}/file-${index}.txt`);
+      return commit(scene, { files: Object.fromEntries(names.map((name, index) => [name, `line ${index}\n`])) });
+    },
+  },
+  {
+    name: 'a message of 1 MB',
+    ends: 'nothing',
+    arm: (scene) => commit(scene, { message: `${'a long story '.repeat(80_000)}\n`, files: { story: 'told\n' } }),
+  },
+  {
+    name: 'NUL and half a surrogate pair in texts',
+    ends: 'nothing',
+    alters: true,
+    arm: (scene) => {
+      const rewrite = (text: string) =>
+        text.replace(/"(message|title|displayName|name|description)":"/g, '$&\\u0000\\ud800\\udc00\\ud800 ');
+      const disarm = ['commits\\?', 'pull-requests'].map((tail) => scene.strike(tail, { rewrite }));
+      return () => {
+        for (const each of disarm) each();
+      };
+    },
+  },
+  {
+    name: 'commits without people',
+    ends: 'nothing',
+    alters: true,
+    arm: (scene) => {
+      const nobody = [{}, { author: null }, { committer: null }, { author: null, committer: null }];
+      const rewrite = page(({ values }) => ({
+        values: (values as object[]).map((value, index) => ({ ...value, ...nobody[index % nobody.length] })),
+      }));
+      return scene.strike(commits, { rewrite });
+    },
+  },
+  {
+    name: 'commits without e-mail',
+    ends: 'nothing',
+    alters: true,
+    arm: (scene) => scene.strike(commits, { rewrite: (text) => text.replaceAll(/,"emailAddress":"[^"]*"/g, '') }),
+  },
+  {
+    name: 'a clock that jumps',
+    ends: 'nothing',
+    bitbucket: { latencyMs: 60 },
+    satellite: {
+      preload: [new URL('../preload/clock.ts', import.meta.url)],
+      env: { CRASH_CLOCK_JUMPS: '1000:-86400000,2000:172800000,3000:-3600000' },
+    },
+    arm: () => () => undefined,
+  },
+];
+
+export const bitbucketFaults = [...answers, ...broken, ...paging, ...movements, ...contents];
+
+function refused(name: string, kind: RefusalKind, code: string): BitbucketFault {
+  return { name, ends: 'skip', code, arm: ({ world }) => world.bitbucket.refuseRepository('PAY', victim, kind) };
+}
+
+/** Some diffs are read by then; what follows is refused, the rest of the diffs first of all. */
+function refuseInTheMiddle(scene: Scene, kind: RefusalKind): () => void {
+  let open = () => {};
+  const refuse = async () => {
+    open = scene.world.bitbucket.refuseRepository('PAY', victim, kind);
+  };
+  const disarm = scene.strike(diff, { skip: 6, times: 1, meanwhile: refuse });
+  return () => {
+    disarm();
+    open();
+  };
+}
+
+/** The branch begins anew a few commits below its tip; what was above is gone once git has collected it. */
+async function forcePush(scene: Scene, collect: boolean): Promise<() => void> {
+  const { gitDir } = scene.repository;
+  const scratch = new ScratchRepository(gitDir);
+  const before = new Set((await scratch.git('rev-list', 'main')).split('\n'));
+  await scratch.git('update-ref', 'refs/heads/main', await scratch.git('rev-parse', 'main~4'));
+  await scratch.commit({
+    branch: 'main',
+    at: Date.UTC(2026, 6, 1) / 1000,
+    files: { 'other-history.txt': 'told anew\n' },
+  });
+  if (collect) {
+    await scratch.git('reflog', 'expire', '--expire=now', '--all');
+    await scratch.git('gc', '--quiet', '--prune=now');
+  }
+  const after = new Set((await scratch.git('rev-list', 'main')).split('\n'));
+  for (const id of before) if (!after.has(id)) scene.removed.add(id);
+  return () => undefined;
+}
+
+async function commit(scene: Scene, { files, message }: Pick<ScratchCommit, 'files' | 'message'>): Promise<() => void> {
+  const at = Date.UTC(2026, 6, 1) / 1000;
+  const text = message === undefined ? {} : { message };
+  await new ScratchRepository(scene.repository.gitDir).commit({ branch: 'main', at, files: files ?? {}, ...text });
+  return () => undefined;
+}
+
+const hugeDiffLines = 2_000_000;
+
+async function* hugeDiff(): AsyncGenerator<Buffer> {
+  yield Buffer.from('diff --git src://huge.txt dst://huge.txt\nnew file mode 100644\nindex 0000000..1111111\n');
+  yield Buffer.from(`--- /dev/null\n+++ dst://huge.txt\n@@ -0,0 +1,${hugeDiffLines} @@\n`);
+  const block = Buffer.from(`+${'x'.repeat(98)}\n`.repeat(1_000));
+  for (let lines = 0; lines < hugeDiffLines; lines += 1_000) yield block;
+}
