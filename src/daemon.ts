@@ -29,6 +29,10 @@ export function storePath(dataDir: string): string {
 /** How often a running scan says in the log how far it is. */
 const progressLogMs = 30_000;
 
+/** How often it is looked whether the scheduler, which looks every second, still does. */
+const watchdogMs = 5_000;
+const maxTickGapMs = 15_000;
+
 /** Attempts of `once` to talk to SEI before it gives up. */
 const onceAttempts = 5;
 
@@ -46,11 +50,15 @@ export class Daemon {
   readonly #runner: JobRunner;
   readonly #loop: ControlLoop;
   readonly #abort = new AbortController();
-  readonly #tasks: ScheduledTask[] = [];
+  readonly #schedules: { readonly expression: string; readonly run: () => Promise<void> }[] = [];
+  #tasks: ScheduledTask[] = [];
+  #watchdog: NodeJS.Timeout | undefined;
+  #lastTickElapsedMs = 0;
   readonly #damaged = Promise.withResolvers<SatelliteError>();
   #nextCycleAtElapsedMs = 0;
   /** The cycle under way, or the last one. */
   #cycling: Promise<void> = Promise.resolve();
+  #isCycling = false;
   #lastProgressLogElapsedMs: number;
 
   constructor(options: DaemonOptions) {
@@ -95,8 +103,12 @@ export class Daemon {
     const { schedule } = this.#options.config.satellite;
     this.#runner.startWaiting();
     // The interval may be any number of seconds, which a cron expression cannot say: so it looks once a second.
-    this.#schedule('* * * * * *', () => this.#tick());
-    if (schedule !== undefined) this.#schedule(schedule, async () => this.#startOwnScans());
+    this.#schedules.push({ expression: '* * * * * *', run: () => this.#tick() });
+    if (schedule !== undefined) {
+      this.#schedules.push({ expression: schedule, run: async () => this.#startOwnScans() });
+    }
+    this.#schedule();
+    this.#watchdog = setInterval(() => this.#watch(), watchdogMs);
   }
 
   /**
@@ -127,7 +139,8 @@ export class Daemon {
   async stop(): Promise<void> {
     if (this.#abort.signal.aborted) return;
     this.#abort.abort();
-    for (const task of this.#tasks.splice(0)) await task.destroy();
+    clearInterval(this.#watchdog);
+    await this.#unschedule();
     await this.#cycling;
     await this.#runner.idle();
     this.#accounts.close();
@@ -136,6 +149,7 @@ export class Daemon {
 
   async #tick(): Promise<void> {
     const elapsedMs = this.#options.clock.elapsedMs();
+    this.#lastTickElapsedMs = elapsedMs;
     this.#logProgress(elapsedMs);
     if (elapsedMs < this.#nextCycleAtElapsedMs) return;
     this.#nextCycleAtElapsedMs = elapsedMs + this.#intervalMs();
@@ -143,7 +157,10 @@ export class Daemon {
       () => undefined,
       (error) => this.#logCycleError(error),
     );
+    this.#isCycling = true;
     await this.#cycling;
+    this.#isCycling = false;
+    this.#lastTickElapsedMs = this.#options.clock.elapsedMs();
   }
 
   #startOwnScans(): void {
@@ -162,10 +179,11 @@ export class Daemon {
     this.#runner.startWaiting();
   }
 
-  #schedule(expression: string, task: () => Promise<void>): void {
+  #schedule(): void {
+    this.#lastTickElapsedMs = this.#options.clock.elapsedMs();
     const { logger } = this.#options;
-    this.#tasks.push(
-      cron.schedule(expression, task, {
+    this.#tasks = this.#schedules.map(({ expression, run }) =>
+      cron.schedule(expression, run, {
         timezone: 'UTC',
         noOverlap: true,
         suppressMissedWarning: true,
@@ -178,6 +196,21 @@ export class Daemon {
         },
       }),
     );
+  }
+
+  async #unschedule(): Promise<void> {
+    for (const task of this.#tasks.splice(0)) await task.destroy();
+  }
+
+  /** Cron waits for a time of day: where the clock is set back by a day, it would wait for a day. */
+  #watch(): void {
+    if (this.#isCycling || this.#options.clock.elapsedMs() - this.#lastTickElapsedMs < maxTickGapMs) return;
+    this.#options.logger.warn('The scheduler stands still; it is started anew', {
+      code: 'SCHEDULER',
+      hint: 'The clock of this machine may have been set back.',
+    });
+    void this.#unschedule();
+    this.#schedule();
   }
 
   #intervalMs(): number {

@@ -44,7 +44,7 @@ export async function checkFirstScan(checkup: Checkup, leg: Leg, firstScan: Firs
   const chosen = spread(selected, sampleSize(rateLimit.requestsPerSecond, counts.requests));
   const [first, ...others] = chosen;
   const nothing = first === undefined ? 'there is no repository to read' : undefined;
-  const span = `the last ${counted(metadata.backfillDays, 'day', 'days')}`;
+  const span = metadata.backfillDays === 1 ? 'the last day' : `the last ${count(metadata.backfillDays)} days`;
 
   const commits = await leg.step(
     'get-commits',

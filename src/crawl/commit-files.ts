@@ -12,7 +12,7 @@ import type { Store } from '../store/store.ts';
 export class CommitFilesReader {
   readonly #bitbucket: Bitbucket;
   readonly #store: Store;
-  readonly #underWay = new Map<string, Promise<CommitFiles | undefined>>();
+  readonly #underWay = new Map<string, Promise<CommitFiles>>();
   readonly #unsaved = new Map<string, CommitFiles>();
   #persisting: readonly [string, CommitFiles][] = [];
 
@@ -21,12 +21,8 @@ export class CommitFilesReader {
     this.#store = store;
   }
 
-  /**
-   * Undefined where the server cannot make the diff of this commit, now or later.
-   *
-   * @throws SatelliteError where it may later
-   */
-  async read(repository: RepositoryPath, commit: BitbucketCommit): Promise<CommitFiles | undefined> {
+  /** @throws SatelliteError where they cannot be read; `isLastingDiffError` tells whether they ever can */
+  async read(repository: RepositoryPath, commit: BitbucketCommit): Promise<CommitFiles> {
     const known = this.#unsaved.get(commit.id) ?? fromStored(this.#store.commitFiles.get(commit.id));
     if (known !== undefined) return known;
     let reading = this.#underWay.get(commit.id);
@@ -49,21 +45,20 @@ export class CommitFilesReader {
     this.#persisting = [];
   }
 
-  async #fetch(repository: RepositoryPath, commit: BitbucketCommit): Promise<CommitFiles | undefined> {
-    try {
-      const files = await this.#bitbucket.commitFiles(repository, commit);
-      this.#unsaved.set(commit.id, files);
-      return files;
-    } catch (error) {
-      if (error instanceof SatelliteError && isLasting(error)) return undefined;
-      throw error;
-    }
+  async #fetch(repository: RepositoryPath, commit: BitbucketCommit): Promise<CommitFiles> {
+    const files = await this.#bitbucket.commitFiles(repository, commit);
+    this.#unsaved.set(commit.id, files);
+    return files;
   }
 }
 
-/** A 500 comes from this very diff, too: with 502 to 504 the whole server is busy. */
-function isLasting(error: SatelliteError): boolean {
-  return error.kind === 'gone' || error.kind === 'permission' || error.statusCode === 500;
+/**
+ * The server cannot make the diff of this very commit, now or later: it answers a plain 500 (with 502 to 504 it is busy
+ * altogether), or does not have it. A repository that is closed or gone is another matter: SEI never corrects a commit
+ * that it got without its counts.
+ */
+export function isLastingDiffError(error: unknown): error is SatelliteError {
+  return error instanceof SatelliteError && (error.statusCode === 500 || error.code === 'BITBUCKET_NO_SUCH_COMMIT');
 }
 
 interface StoredFiles {

@@ -1,7 +1,9 @@
 import { type CommitFiles, maxListedFiles } from '../bitbucket/file-change.ts';
 import type { BitbucketCommit, BitbucketRepository } from '../bitbucket/types.ts';
+import { SatelliteError } from '../errors.ts';
 import { commitRecord } from '../records/commit.ts';
 import type { CommitRecord } from '../records/types.ts';
+import { isLastingDiffError } from './commit-files.ts';
 import { repositoryLabel, repositoryPath } from './repository-path.ts';
 import type { Scan } from './scan.ts';
 
@@ -13,18 +15,27 @@ export async function enrichedCommit(
 ): Promise<CommitRecord> {
   const context = { repository, baseUrl: scan.integration.url };
   if (!scan.integration.metadata.fetchCommitFiles) return commitRecord(commit, context);
-  const files = await scan.commitFiles.read(repositoryPath(repository), commit);
-  const record = commitRecord(commit, files === undefined ? context : { ...context, files });
-  const flaw = flawOf(files);
+  const files = await filesOrError(scan, repository, commit);
+  const isRead = !(files instanceof SatelliteError);
+  const record = commitRecord(commit, isRead ? { ...context, files } : context);
+  const flaw = isRead ? flawOf(files) : `${files.code}: no diff, so there are no line counts: ${files.message}`;
   if (flaw !== undefined) {
     scan.addFailure({ message: `${repositoryLabel(repository)} ${commit.id}: ${flaw}`, url: record.commitUrl });
   }
   return record;
 }
 
-function flawOf(files: CommitFiles | undefined): string | undefined {
-  if (files === undefined) return 'Bitbucket cannot make the diff, there are no line counts';
-  if (files.truncated) return 'Bitbucket cut the diff short, line counts are too low';
+async function filesOrError(scan: Scan, repository: BitbucketRepository, commit: BitbucketCommit) {
+  try {
+    return await scan.commitFiles.read(repositoryPath(repository), commit);
+  } catch (error) {
+    if (isLastingDiffError(error)) return error;
+    throw error;
+  }
+}
+
+function flawOf(files: CommitFiles): string | undefined {
+  if (files.truncated) return 'BITBUCKET_DIFF_TRUNCATED: Bitbucket cut the diff short, line counts are too low';
   if (files.omitted === undefined) return undefined;
-  return `${files.omitted.files} files beyond the first ${maxListedFiles} are counted, but not listed`;
+  return `COMMIT_TOO_LARGE: ${files.omitted.files} files beyond the first ${maxListedFiles} are counted, but not listed`;
 }

@@ -62,8 +62,10 @@ export async function* changedPullRequests(
   };
 
   let isComplete = true;
+  let pages = 0;
   for await (const page of bitbucket.pullRequests(path, 'ALL')) {
     let isNews = false;
+    pages++;
     for (const pullRequest of page.values) {
       // What the job found before a restart, or on the page before, was news then and ends nothing now.
       isNews ||= isKnownToJob(pullRequest.id);
@@ -84,11 +86,27 @@ export async function* changedPullRequests(
       }
     }
   }
-  for (const id of store.pullRequests.openIds(job.integrationId, repository.id)) {
+  const isNew = (id: number) => store.pullRequests.get(job.integrationId, repository.id, id) === undefined;
+  const skipped = pages > 1 && readsAll ? gapsIn(seen).filter(isNew) : [];
+  for (const id of [...store.pullRequests.openIds(job.integrationId, repository.id), ...skipped]) {
     if (isKnownToJob(id)) continue;
     const step = await lookUp(scan, repository, id, look);
     if (step !== undefined) yield step;
   }
+}
+
+/** A server whose numbers jump would cost a request for each number that it left out. */
+const maxGaps = 200;
+
+/**
+ * Numbers that a list of several pages did not show between those that it did, latest first: one that is deleted while
+ * the list is read moves the rest up by one, over the edge of a page that was read already.
+ */
+function gapsIn(seen: ReadonlySet<number>): number[] {
+  const gaps: number[] = [];
+  const highest = seen.size === 0 ? 0 : Math.max(...seen);
+  for (let id = highest - 1; id > 0 && gaps.length < maxGaps; id--) if (!seen.has(id)) gaps.push(id);
+  return gaps;
 }
 
 /** One that was open and has left the lists: closed, deleted, or moved between two pages while they were read. */

@@ -120,7 +120,8 @@ export class ControlLoop {
       logger.info('The job is gone or another satellite has taken it', { jobId });
       return false;
     }
-    const job = jobFromRequest(request, config.integrations, clock.now());
+    // Whatever SEI answers, one job that cannot be read must not keep the others from theirs.
+    const job = jobFromRequest({ ...request, job_id: jobId }, config.integrations, clock.now());
     if ('reason' in job) {
       logger.warn('The job cannot be run here', {
         code: 'JOB_REJECTED',

@@ -6,6 +6,9 @@ import type { NewJob } from '../store/jobs.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
 
+/** What a Date can hold, on either side of 1970. */
+const lastDateMs = 8.64e15;
+
 /** Why a job is given back: `scheduled` lets another satellite have it, `invalid` says that nobody can run it. */
 export interface Rejection {
   readonly status: 'scheduled' | 'invalid';
@@ -34,13 +37,17 @@ export function jobFromRequest(
   }
   const fromMs = epochMs(query.from as number | string | null | undefined);
   const toMs = epochMs(query.to as number | string | null | undefined) ?? nowMs;
+  const window = scanWindow(fromMs, toMs, integration);
+  if (Math.max(Math.abs(window.fromMs), Math.abs(toMs)) > lastDateMs) {
+    return { status: 'invalid', reason: 'the window is no time' };
+  }
   return {
     id: request.job_id,
     integrationId,
     origin: 'sei',
     controllerName: scanController,
     query,
-    ...scanWindow(fromMs, toMs, integration),
+    ...window,
     fetchRepositories: [query.should_fetch_repos, query.fetch_repos, query.shouldFetchRepos].includes(true),
     createdAtMs: nowMs,
   };

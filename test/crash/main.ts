@@ -13,10 +13,22 @@ import { seededRandom } from '../simulators/git/random.ts';
 import type { Check, Outcome } from './check.ts';
 import { bitbucketFaultsCheck } from './checks/bitbucket-faults.ts';
 import { killPointsCheck } from './checks/kill-points.ts';
+import { memoryCheck } from './checks/memory.ts';
 import { randomKillsCheck } from './checks/random-kills.ts';
+import { seiFaultsCheck } from './checks/sei-faults.ts';
+import { seiTroubleCheck } from './checks/sei-trouble.ts';
+import { unreadableCheck } from './checks/unreadable.ts';
 import { program } from './satellite.ts';
 
-const checks: readonly Check[] = [killPointsCheck, randomKillsCheck, bitbucketFaultsCheck];
+const checks: readonly Check[] = [
+  killPointsCheck,
+  randomKillsCheck,
+  bitbucketFaultsCheck,
+  seiFaultsCheck,
+  seiTroubleCheck,
+  unreadableCheck,
+  memoryCheck,
+];
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
 

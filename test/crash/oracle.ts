@@ -97,7 +97,7 @@ export async function compare(world: World, expectations: Expectations = {}): Pr
     const commits = has ? (await gitTruth(gitDir, 'HEAD')).map(expectedCommit) : [];
     const stored = ingested.commits
       .filter((one) => one.repository === slug)
-      .map(({ commit }) => ingestedCommit(commit as never));
+      .map(({ commit }) => ingestedCommit({ ...commit, files: commit.files ?? [] } as never));
     hold(findings, `commit ${slug}`, commits, stored, removed);
     const facts = await truePullRequests(world.bitbucket, repository);
     const known = ingested.pullRequests

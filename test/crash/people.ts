@@ -1,6 +1,6 @@
 import type { RepositoryOptions } from '../simulators/bitbucket/options.ts';
 import type { PullRequestPlay } from '../simulators/bitbucket/pull-request-play.ts';
-import { ScratchRepository } from '../simulators/bitbucket/scratch-repository.ts';
+import { type ScratchCommit, ScratchRepository } from '../simulators/bitbucket/scratch-repository.ts';
 import type { BitbucketSimulator } from '../simulators/bitbucket/simulator.ts';
 import { type Random, seededRandom } from '../simulators/git/random.ts';
 
@@ -59,9 +59,13 @@ export class People {
 
   /** A new pull request; resolves with its id. */
   async open(slug: string): Promise<number> {
-    const repository = this.#repositories.find((one) => one.slug === slug);
-    if (repository === undefined) throw new Error(`there is no ${slug}`);
-    return this.#openPullRequest(repository);
+    return this.#openPullRequest(this.#named(slug));
+  }
+
+  /** A commit on the default branch that was made an hour ago. */
+  async pushLate(slug: string): Promise<string> {
+    const seconds = Math.floor(Date.now() / 1000) - 3600;
+    return this.#commit(this.#named(slug), 'main', { at: seconds });
   }
 
   /** One commit and one review. */
@@ -81,7 +85,6 @@ export class People {
     for (const id of [...(this.#open.get(repository.slug) ?? [])]) await this.#moveOn(repository, id);
   }
 
-  /** A branch whose commits are older than anything that was scanned lately. */
   async #mergeLate(repository: RepositoryOptions): Promise<void> {
     const scratch = new ScratchRepository(repository.gitDir);
     const branch = `late/${++this.#deeds}`;
@@ -100,7 +103,7 @@ export class People {
 
   async #openPullRequest(repository: RepositoryOptions): Promise<number> {
     const branch = `feature/${++this.#deeds}`;
-    await this.#commit(repository, branch, 'main');
+    await this.#commit(repository, branch, { from: 'main' });
     const id = await this.#play(repository).open({
       from: branch,
       title: `${this.#random.words(3)} ${branch}`,
@@ -150,11 +153,16 @@ export class People {
     );
   }
 
-  async #commit({ gitDir }: RepositoryOptions, branch: string, from?: string): Promise<string> {
-    const { seconds } = this.#moment();
+  async #commit(
+    { gitDir }: RepositoryOptions,
+    branch: string,
+    more: Pick<ScratchCommit, 'from' | 'at'> = {},
+  ): Promise<string> {
+    const at = this.#moment().seconds;
     const file = `${branch}/file-${++this.#deeds}.txt`;
-    const commit = { branch, at: seconds, message: `${this.#random.words(4)}\n`, files: { [file]: this.#text() } };
-    const [id = ''] = await new ScratchRepository(gitDir).commit(from === undefined ? commit : { ...commit, from });
+    const message = `${this.#random.words(4)}\n`;
+    const commit = { branch, at, message, files: { [file]: this.#text() }, ...more };
+    const [id = ''] = await new ScratchRepository(gitDir).commit(commit);
     return id;
   }
 
@@ -174,6 +182,12 @@ export class People {
 
   #play({ projectKey, slug }: RepositoryOptions): PullRequestPlay {
     return this.#bitbucket.pullRequests(projectKey, slug);
+  }
+
+  #named(slug: string): RepositoryOptions {
+    const repository = this.#repositories.find((one) => one.slug === slug);
+    if (repository === undefined) throw new Error(`there is no ${slug}`);
+    return repository;
   }
 
   /** An empty repository stays empty. */

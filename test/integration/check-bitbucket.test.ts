@@ -58,9 +58,7 @@ describe('Bitbucket', () => {
     });
     const checked = await world.check();
     expect([checked.exitCode, checked.trouble]).toEqual([0, ['clock warning CLOCK_SKEWED']]);
-    expect(checked.step('clock', 'bitbucket').detail).toMatch(
-      /^this machine is (89|90|91) seconds ahead of the server$/,
-    );
+    expect(checked.step('clock', 'bitbucket').detail).toMatch(/^this machine is \d\d seconds ahead of the server$/);
     expect(checked.step('clock', 'sei').status).toBe('ok');
   });
 

@@ -2,7 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { closedPort } from './network/servers.ts';
-import { checkWorld, everyStep, secrets, username } from './support/check-world.ts';
+import { checkWorld, everyStep, hasPseudoTerminals, secrets, username } from './support/check-world.ts';
 
 describe('where everything works', () => {
   test('every step is fine, and nothing is changed anywhere', async () => {
@@ -36,6 +36,21 @@ describe('where everything works', () => {
       /\n {2}FAIL repos: ledgr +\d+ ms {2}matches nothing .*\[NAME_NOT_FOUND\]\n {7}-> Did you mean PAY\/ledger\?\n/,
     );
     expect(stdout).toMatch(/\n\d+ ok, 0 warnings, 1 failed, 0 left out in .*; exit code 78\n$/);
+  });
+
+  test('at a terminal they have signs and colours, as far as it can show them', async () => {
+    if (!hasPseudoTerminals()) return;
+    await using world = await checkWorld({ integration: { metadata: { repos: ['ledgr', 'shop'] } } });
+    const shown = await world.atTerminal(['check'], { LANG: 'en_US.UTF-8' });
+    expect(shown).toContain('<ESC>[32m✓<ESC>[0m Login');
+    expect(shown).toContain('<ESC>[31m✗<ESC>[0m repos: ledgr');
+    expect(shown).toContain('→ Did you mean PAY/ledger?');
+    const elsewhere = await world.atTerminal(['check'], { LC_ALL: 'C' });
+    expect(elsewhere).toContain('<ESC>[32mok  <ESC>[0m Login');
+    expect(elsewhere).not.toMatch(/[✓✗→“”]/);
+    const plain = await world.atTerminal(['check'], { LANG: 'en_US.UTF-8', NO_COLOR: '1' });
+    expect(plain).toContain('  ok   Login');
+    expect(plain).not.toMatch(/<ESC>|[✓✗→“”]/);
   });
 
   test('an estimate of the first scan is near to what a first scan takes', async () => {

@@ -45,6 +45,7 @@ function throttle(name: string, headers: () => Record<string, string>): Bitbucke
 
 const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1000).toUTCString();
 const middle = (text: string) => text.slice(0, text.length >> 1);
+const linesOfHalf = (text: string) => middle(text).replace(/\n[^\n]*$/, '\n');
 const page = (change: (page: Record<string, unknown>) => object) => (text: string) => {
   const json = JSON.parse(text) as Record<string, unknown>;
   return JSON.stringify({ ...json, ...change(json) });
@@ -127,10 +128,12 @@ const broken: readonly BitbucketFault[] = [
   again('diff reset before', { reset: 'before' }, { tail: diff }),
   again('diff reset in the body', { reset: 'in-body' }, { tail: diff }),
   again('diff connection cut', { truncate: 40 }, { tail: diff }),
+  again('diff cut short without a sign', { rewrite: linesOfHalf }, { tail: diff }),
   {
-    name: 'diff cut short without a sign',
-    ends: 'nothing',
-    arm: (scene) => scene.strike(diff, { rewrite: (text) => middle(text).replace(/\n[^\n]*$/, '\n') }),
+    name: 'diff cut short without a sign for good',
+    ends: 'retry',
+    hurried: true,
+    arm: (scene) => scene.strike(diff, { rewrite: linesOfHalf }),
   },
   again('black hole', { hang: true, times: 1 }, { hurried: true }),
   again('diff black hole', { hang: true, times: 1 }, { hurried: true, tail: diff }),

@@ -1,15 +1,9 @@
-import { syncBuiltinESMExports } from 'node:module';
-import timersPromises from 'node:timers/promises';
-
 /**
- * Loaded before the program: another clock on the wall.
- * - CRASH_CLOCK_FACTOR: it, and every pause between attempts, run so many times as fast; deadlines of requests do not.
- * - CRASH_CLOCK_JUMPS: `<milliseconds since the start>:<milliseconds it jumps by>`, separated by commas.
+ * Loaded before the program: a clock on the wall that somebody sets while it runs. CRASH_CLOCK_JUMPS says when and by how
+ * much: `<milliseconds since the start>:<milliseconds it jumps by>`, separated by commas.
  */
-const factor = Number(process.env.CRASH_CLOCK_FACTOR ?? 1);
 const jumps = (process.env.CRASH_CLOCK_JUMPS ?? '')
   .split(',')
-  .filter((text) => text !== '')
   .map((text) => text.split(':').map(Number))
   .map(([atMs = 0, byMs = 0]) => ({ atMs, byMs }));
 
@@ -19,7 +13,7 @@ const startMs = now();
 function wall(): number {
   const passedMs = now() - startMs;
   const jumpedMs = jumps.filter(({ atMs }) => atMs <= passedMs).reduce((sum, { byMs }) => sum + byMs, 0);
-  return Math.floor(startMs + passedMs * factor + jumpedMs);
+  return startMs + passedMs + jumpedMs;
 }
 
 globalThis.Date = class extends Date {
@@ -31,7 +25,3 @@ globalThis.Date = class extends Date {
     return wall();
   }
 } as DateConstructor;
-
-const sleep = timersPromises.setTimeout;
-timersPromises.setTimeout = (ms = 1, ...rest) => sleep(ms / factor, ...rest);
-syncBuiltinESMExports();

@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { Ajv } from 'ajv';
 import type { Step } from '../../../src/check/step.ts';
 import type { SimulatorOptions } from '../../simulators/bitbucket/options.ts';
@@ -11,6 +12,7 @@ import { startBitbucketSimulator } from '../../simulators/bitbucket/simulator.ts
 import { startSeiSimulator } from '../../simulators/sei/simulator.ts';
 import { temporaryFolder } from './main-job.ts';
 
+const execute = promisify(execFile);
 export const program = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 
 /** Nowhere in any output, in no form. */
@@ -50,6 +52,17 @@ export interface Report {
   readonly ok: boolean;
   readonly exitCode: number;
   readonly steps: readonly Step[];
+}
+
+/** Says why a test is skipped where it is. */
+export function hasPseudoTerminals(): boolean {
+  try {
+    execFileSync('python3', ['-c', 'import pty, termios'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    process.stderr.write('skipped: the program at a real terminal, because there is no python3 with pty\n');
+    return false;
+  }
 }
 
 export interface Finished {
@@ -97,7 +110,7 @@ const validateReport = new Ajv().compile<Report>(
 );
 
 /** Two repositories with commits and pull requests, an empty one, and one of another project. */
-export async function repositories(folder: string) {
+async function repositories(folder: string) {
   const ledger = await ScratchRepository.create(join(folder, 'ledger.git'));
   const nowSeconds = Math.floor(Date.now() / 1000);
   // One every six hours for ten days: 28 of the 40 are in the last seven days.
@@ -158,6 +171,16 @@ export async function checkWorld(options: WorldOptions = {}) {
     folder: folder.path,
     dataDir,
     run,
+    /** What it shows where its standard output is a terminal; escape characters are spelled out. */
+    async atTerminal(args: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
+      const command = [process.execPath, program, ...args];
+      const { stdout } = await execute('python3', ['-c', 'import pty, sys; pty.spawn(sys.argv[1:])', ...command], {
+        cwd: folder.path,
+        env: { PATH: process.env.PATH, TERM: 'xterm', ...env },
+      });
+      assertNoSecret(stdout);
+      return stdout.replaceAll('\u001b', '<ESC>');
+    },
     /** `check --json`: what it prints, which has to be as the schema says and to agree with the exit code. */
     async check(args: readonly string[] = [], env?: NodeJS.ProcessEnv) {
       const { exitCode, stdout, stderr } = await run(['check', '--json', ...args], env);
@@ -176,7 +199,7 @@ export async function checkWorld(options: WorldOptions = {}) {
   };
 }
 
-export class Checked {
+class Checked {
   readonly report: Report;
 
   constructor(report: Report) {

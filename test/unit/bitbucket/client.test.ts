@@ -232,6 +232,17 @@ describe('being throttled', () => {
     expect(client.counts).toEqual({ requests: 26, retried: 5, throttled: 20 });
   });
 
+  test('by our own machine (too many open files) pauses the gate as well, and costs no attempt', async () => {
+    nock(origin)
+      .get(`${rest}/x`)
+      .times(attempts + 1)
+      .replyWithError(Object.assign(new Error('EMFILE'), { code: 'EMFILE' }));
+    nock(origin).get(`${rest}/x`).reply(200, { ok: true });
+    const { client, gate } = setUp();
+    expect(await client.getJson('x')).toEqual({ ok: true });
+    expect(gate.pauses).toHaveLength(attempts + 1);
+  });
+
   test('backs off further and further while the server does not say how long', async () => {
     nock(origin).get(`${rest}/x`).times(9).reply(429);
     nock(origin).get(`${rest}/x`).reply(200, {});
@@ -324,6 +335,43 @@ describe('refused credentials', () => {
     const { client } = setUp();
     expect(await errorOf(client.getJson('x'))).toMatchObject({ code: 'BITBUCKET_FORBIDDEN', kind: 'permission' });
     expect(await client.getJson('y')).toEqual({ ok: true });
+  });
+});
+
+describe('several credentials', () => {
+  /** Of two users, ada first. */
+  function setUpTwo() {
+    const refused: string[] = [];
+    const accounts = ['ada', 'grace'].flatMap((username) =>
+      soleAccount({ credentials: { kind: 'basic', username, password: 'secret' } }, new OpenGate()),
+    );
+    const onRefused = ({ code }: SatelliteError) => refused.push(code);
+    const client = new BitbucketClient(integration(), { accounts, clock: new FakeClock(), onRefused });
+    return { client, refused };
+  }
+  const as = (username: string) => {
+    const authorization = `Basic ${Buffer.from(`${username}:secret`).toString('base64')}`;
+    return nock(origin, { reqheaders: { authorization } });
+  };
+
+  test('of which one is refused: the request goes on as the other user, and so do all later ones', async () => {
+    as('ada').get(`${rest}/x`).reply(401, said('x.IncorrectPasswordAuthenticationException'));
+    as('grace').get(`${rest}/x`).reply(200, { ok: true });
+    as('grace').get(`${rest}/y`).reply(200, { ok: true });
+    const { client, refused } = setUpTwo();
+    expect(await client.getJson('x')).toEqual({ ok: true });
+    expect(await client.getJson('y')).toEqual({ ok: true });
+    expect(refused).toEqual(['BITBUCKET_CREDENTIALS_REFUSED']);
+  });
+
+  test('which are all refused: each is asked once, and nothing afterwards', async () => {
+    as('ada').get(`${rest}/x`).reply(401, {});
+    as('grace').get(`${rest}/x`).reply(403, said('x.CaptchaRequiredAuthenticationException'));
+    const { client, refused } = setUpTwo();
+    expect((await errorOf(client.getJson('x'))).kind).toBe('auth');
+    expect((await errorOf(client.getJson('x'))).kind).toBe('auth');
+    expect(refused).toHaveLength(2);
+    expect(client.counts.requests).toBe(2);
   });
 });
 

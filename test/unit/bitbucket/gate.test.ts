@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Gate, type GateOptions } from '../../../src/bitbucket/gate.ts';
+import { turnDelayMs } from '../../../src/bitbucket/pace.ts';
 
 // p-queue measures its window with Date and timers: faked, a minute of requests takes a moment.
 beforeEach(() => {
@@ -48,6 +49,20 @@ async function record(options: GateOptions, arrivals: readonly Arrival[]): Promi
 function mostStartsWithin(ms: number, starts: readonly number[]): number {
   return Math.max(...starts.map((from) => starts.filter((at) => at >= from && at < from + ms).length));
 }
+
+describe('the turn of the next request', () => {
+  test.each([
+    ['nobody has started', [], 2, 10_000, 0],
+    ['fewer have started than the rate allows', [9_900], 2, 10_000, 0],
+    ['as many have: a second after the first of them', [9_300, 9_900], 2, 10_000, 300],
+    ['those before do not count', [8_000, 9_300, 9_900], 2, 10_000, 300],
+    ['the window is just over', [9_000, 9_900], 2, 10_000, 0],
+    ['the rate is no whole number: one in two thirds of a second', [9_900], 1.5, 10_000, 567],
+    ['the rate is below one: one in four seconds', [9_900], 0.25, 10_000, 3_900],
+  ])('%s', (_name, starts, requestsPerSecond, nowMs, expected) => {
+    expect(turnDelayMs(starts, requestsPerSecond, nowMs)).toBe(expected);
+  });
+});
 
 describe('the rate', () => {
   test('no second of any position sees more starts than allowed, and none is lost', async () => {
@@ -142,6 +157,20 @@ test('whoever stops waiting does not start, and nobody waits behind it', async (
   await jest.runAllTimersAsync();
   await first;
   expect(started).toBe(false);
+});
+
+test('whoever stops waiting for its turn leaves it to the next', async () => {
+  const gate = new Gate({ maxInFlight: 100, requestsPerSecond: 1 });
+  const abort = new AbortController();
+  const startedAtMs = (signal?: AbortSignal) => gate.run(async () => Date.now(), signal);
+  const first = await startedAtMs();
+  const given = startedAtMs(abort.signal);
+  const next = startedAtMs();
+  await jest.advanceTimersByTimeAsync(500);
+  abort.abort(new Error('stopping'));
+  await expect(given).rejects.toThrow('stopping');
+  await jest.runAllTimersAsync();
+  expect((await next) - first).toBe(1_000);
 });
 
 describe('a pause', () => {

@@ -10,13 +10,14 @@ import { onlyExpectedRequests } from '../crawl/expected-requests.ts';
 import { FakeClock } from '../crawl/fake-clock.ts';
 import { integration } from '../crawl/integration.ts';
 
-const origin = 'https://bitbucket.example.org';
+// Without TLS: a client of its own for each test would read the system's certificates each time.
+const origin = 'http://bitbucket.example.org';
 const path = '/rest/api/latest/list';
 
 onlyExpectedRequests();
 
 function newClient(): BitbucketClient {
-  return new BitbucketClient(integration(), {
+  return new BitbucketClient(integration({ url: origin }), {
     accounts: soleAccount(integration(), new Gate({ maxInFlight: 4 })),
     clock: new FakeClock(),
   });
@@ -123,6 +124,38 @@ describe('what is not the last page and names no later one is an error, never th
   test('no content is no page', async () => {
     nock(origin).get(path).query({ limit: 100, start: 0 }).reply(204);
     await expect(all()).rejects.toMatchObject({ code: 'BITBUCKET_PAGING_BROKEN' });
+  });
+});
+
+describe('a list that goes on and on', () => {
+  /** Each page is answered by its start. */
+  function serveForever(values: (start: number) => unknown[], pages: number): void {
+    nock(origin)
+      .get(path)
+      .query(true)
+      .times(pages)
+      .reply((request: Request) => {
+        const start = Number(new URL(request.url).searchParams.get('start'));
+        return [200, JSON.stringify({ isLastPage: start === 120, nextPageStart: start + 1, values: values(start) })];
+      });
+  }
+
+  test.each([
+    ['the same items', () => [{ id: 1 }, { id: 2 }]],
+    ['nothing', () => []],
+  ])('with %s on every page is an error', async (_name, items) => {
+    serveForever(items, 101);
+    await expect(all()).rejects.toMatchObject({ code: 'BITBUCKET_PAGING_BROKEN' });
+  });
+
+  test('with something new on every page is not', async () => {
+    serveForever((start) => [start], 121);
+    expect(await all()).toHaveLength(121);
+  });
+
+  test('with something new now and then is not', async () => {
+    serveForever((start) => (start % 60 === 0 ? [start] : []), 121);
+    expect(await all()).toEqual([0, 60, 120]);
   });
 });
 

@@ -14,14 +14,20 @@ const R = `${rest}/projects/PAY/repos/ledger`;
 
 onlyExpectedRequests();
 
+// Without TLS: a client of its own for each test would read the system's certificates each time.
+const url = 'http://bitbucket.example.org';
+
 function server(): nock.Scope {
-  return nock('https://bitbucket.example.org');
+  return nock(url);
 }
 
 function bitbucket(): Bitbucket {
   const clock = new FakeClock();
   return new Bitbucket(
-    new BitbucketClient(integration(), { accounts: soleAccount(integration(), new Gate({ maxInFlight: 4 })), clock }),
+    new BitbucketClient(integration({ url }), {
+      accounts: soleAccount(integration(), new Gate({ maxInFlight: 4 })),
+      clock,
+    }),
   );
 }
 

@@ -37,6 +37,7 @@ describe('the file that Harness generates', () => {
       dataDir: '/srv/satellite',
       log: { level: 'info', format: 'auto' },
       push: { maxPageBytes: 2_097_152 },
+      store: { maxBytes: 2 ** 31 },
       tls: {},
       listen: { host: '127.0.0.1', port: 8090 },
     });

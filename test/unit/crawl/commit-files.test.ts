@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { BitbucketCommit } from '../../../src/bitbucket/types.ts';
-import { CommitFilesReader } from '../../../src/crawl/commit-files.ts';
+import { CommitFilesReader, isLastingDiffError } from '../../../src/crawl/commit-files.ts';
 import { Store } from '../../../src/store/store.ts';
 import { bitbucketError, FakeBitbucket } from './fake-bitbucket.ts';
 
@@ -96,12 +96,16 @@ describe('what becomes durable', () => {
 
 describe('a diff that fails', () => {
   test.each([
-    ['is nothing, where it will never work', bitbucketError('SERVER_ERROR', 'retryable', 500), undefined],
-    ['is nothing, where the commit is gone', bitbucketError('NO_SUCH_COMMIT', 'gone', 404), undefined],
-  ])('%s', async (_name, error, expected) => {
+    ['lasts, where the server fails on it', bitbucketError('SERVER_ERROR', 'retryable', 500), true],
+    ['lasts, where the commit is gone', bitbucketError('NO_SUCH_COMMIT', 'gone', 404), true],
+    ['does not, where the server is busy', bitbucketError('SERVER_ERROR', 'retryable', 503), false],
+    ['does not, where the repository is closed', bitbucketError('FORBIDDEN', 'permission', 401), false],
+    ['does not, where the repository is gone', bitbucketError('NOT_FOUND', 'gone', 404), false],
+  ])('%s', async (_name, error, lasts) => {
     const { bitbucket, store, reader, persist } = setUp();
     bitbucket.diffs.set(a.id, error);
-    expect(await reader.read(path, a)).toBe(expected);
+    await expect(reader.read(path, a)).rejects.toBe(error);
+    expect(isLastingDiffError(error)).toBe(lasts);
     persist();
     expect(store.commitFiles.get(a.id)).toBeUndefined();
   });

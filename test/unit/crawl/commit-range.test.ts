@@ -176,6 +176,20 @@ describe('without a covered tip', () => {
   });
 });
 
+describe('after a scan that could not read it', () => {
+  test.each([
+    ['the slice', { result: {} }],
+    ['the whole job', { exception: {} }],
+  ])('the window begins where that of the failed one (%s) did', async (_name, outcome) => {
+    const store = new Store(':memory:');
+    discovered(store, newJob('failed', { fromMs: 250, toMs: 440 }), [ledger.id]);
+    store.slices.finish(commitsOf('failed', ledger.id), 'failed');
+    store.jobs.setDone('failed', 1, outcome);
+    store.acknowledge('failed');
+    expect(await sentOf(straightLine(), 440, store)).toEqual(['c6', 'c5', 'c4', 'c3']);
+  });
+});
+
 describe('a repository without commits', () => {
   test('is empty, and covers nothing', async () => {
     const bitbucket = new FakeBitbucket();

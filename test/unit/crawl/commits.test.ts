@@ -123,20 +123,21 @@ describe('a diff that cannot be had', () => {
   test.each([
     ['the server fails on it', bitbucketError('SERVER_ERROR', 'retryable', 500)],
     ['the commit is gone', bitbucketError('NO_SUCH_COMMIT', 'gone', 404)],
-    ['it is closed to us', bitbucketError('FORBIDDEN', 'permission', 401)],
   ])('for good, because %s: the commit goes out without counts, and that is reported', async (_name, error) => {
     const { records, failures } = await crawl(error);
     expect(records.map(({ id }) => id)).toEqual(['c3', 'c2', 's3', 'c1']);
     expect(records[1]).not.toHaveProperty('additions');
     expect(records[2]).toHaveProperty('additions');
     expect(failures).toHaveLength(1);
-    expect(failures[0]).toContain('PAY/ledger c2');
+    expect(failures[0]).toContain(`PAY/ledger c2: ${error.code}: `);
   });
 
   test.each([
     ['a busy server', bitbucketError('SERVER_ERROR', 'retryable', 503)],
     ['no answer', bitbucketError('UNREACHABLE', 'retryable')],
     ['refused credentials', bitbucketError('CREDENTIALS_REFUSED', 'auth', 401)],
+    ['a permission that was taken away', bitbucketError('FORBIDDEN', 'permission', 401)],
+    ['a repository that was deleted', bitbucketError('NOT_FOUND', 'gone', 404)],
   ])('now, because of %s: the slice ends there', async (_name, error) => {
     await expect(crawl(error)).rejects.toBe(error);
   });

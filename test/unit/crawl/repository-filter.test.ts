@@ -40,6 +40,8 @@ describe('repos', () => {
     ['a glob that meets a name with a dot in front', '*files', [4]],
     ['a name with brackets, literally', 'tools[1]', [5]],
     ['a name with parentheses, literally', 'Tools (old)', [5]],
+    ['a name with brackets in another case', 'TOOLS[1]', [5]],
+    ['a name with parentheses in another case', 'tools (OLD)', [5]],
     ['alternatives', '{ledger,api-gateway}', [1, 2, 3]],
   ])('%s', (_name, entry, ids) => {
     expect(select({ repos: [entry] })).toEqual({ ids, unmatched: [] });

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { Accounts } from '../../../src/bitbucket/accounts.ts';
 import { ControlLoop } from '../../../src/jobs/control-loop.ts';
 import { JobRunner } from '../../../src/jobs/job-runner.ts';
+import type { CreateJobRequest } from '../../../src/sei/types.ts';
 import { Store } from '../../../src/store/store.ts';
 import { FakeClock } from '../crawl/fake-clock.ts';
 import { integration } from '../crawl/integration.ts';
@@ -197,6 +198,24 @@ describe('taking jobs on', () => {
     );
     await loop.cycle();
     expect(sei.calls.filter((call) => call.startsWith('reject'))).toHaveLength(1);
+  });
+
+  test.each([
+    ['null', null],
+    ['a job without an id', { controller_name: 'X' }],
+    ['text', 'sorry'],
+  ])('one of which SEI sends %s is given back, and the others are taken', async (_name, request) => {
+    const { loop, sei, store } = setUp();
+    sei.offer('a');
+    sei.offer('b');
+    const { acceptJob } = sei;
+    sei.acceptJob = async (jobId) => {
+      const accepted = await acceptJob.call(sei, jobId);
+      return jobId === 'a' ? (request as unknown as CreateJobRequest) : accepted;
+    };
+    expect(await loop.cycle()).toBe(1);
+    expect(ids(store)).toEqual(['b']);
+    expect(sei.calls).toContain('reject a invalid');
   });
 
   test('none is taken beyond what is run at once, and none is even listed then', async () => {

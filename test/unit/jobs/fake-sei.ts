@@ -10,7 +10,7 @@ type Call = 'register' | 'heartbeat' | 'list' | 'accept' | 'reject' | 'report';
 const kinds: Readonly<Record<number, ErrorKind>> = { 400: 'bug', 401: 'auth', 403: 'auth', 404: 'gone', 409: 'gone' };
 
 /** What the client makes of a status. */
-export function seiError(statusCode: number): SatelliteError {
+function seiError(statusCode: number): SatelliteError {
   return new SatelliteError(`SEI says ${statusCode}`, {
     code: `SEI_${statusCode}`,
     kind: kinds[statusCode] ?? 'retryable',

@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { jobFromRequest } from '../../../src/jobs/job-request.ts';
 import type { NewJob } from '../../../src/store/jobs.ts';
+import { Store } from '../../../src/store/store.ts';
 import { integration } from '../crawl/integration.ts';
 
 const nowMs = Date.UTC(2026, 5, 15, 12);
@@ -106,5 +108,38 @@ describe('a job that is given back', () => {
     ['an integration key that is null', 'scheduled', { integration_key: null }, {}],
   ])('%s: %s', (_name, status, query, others) => {
     expect(outcome(query, others)).toMatchObject({ status, reason: expect.any(String) });
+  });
+});
+
+describe('whatever SEI sends', () => {
+  test.each([
+    ['beyond all time', { from: 1e300 }],
+    ['beyond what a date can be', { to: 8.64e15 + 1 }],
+    ['infinitely long ago', { from: -1e300, to: 5 }],
+  ])('a window %s cannot be run by anybody', (_name, query) => {
+    expect(outcome({ integration_key: { integration_id: '7' }, ...query })).toMatchObject({ status: 'invalid' });
+  });
+
+  test('it is a job that the store takes, or is given back', () => {
+    const store = new Store(':memory:');
+    const date = fc.oneof(fc.anything({ maxDepth: 1 }), fc.double(), fc.integer(), fc.date().map(String));
+    const query = fc.oneof(
+      fc.anything({ maxDepth: 1 }),
+      fc.record({ integration_key: fc.constant({ integration_id: '7' }), from: date, to: date }, { requiredKeys: [] }),
+    );
+    let count = 0;
+    fc.assert(
+      fc.property(query, (sent) => {
+        const id = `job ${++count}`;
+        const job = outcome(sent, { job_id: id, integration_id: '7' });
+        if ('reason' in job) return;
+        // Over the wire there is nothing but JSON.
+        store.jobs.add({ ...job, query: {} });
+        const stored = store.jobs.get(id);
+        expect([stored?.fromMs === job.fromMs, stored?.toMs === job.toMs]).toEqual([true, true]);
+        expect(() => new Date(job.fromMs).toISOString() + new Date(job.toMs).toISOString()).not.toThrow();
+      }),
+      { numRuns: 300 },
+    );
   });
 });

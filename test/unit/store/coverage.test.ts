@@ -63,6 +63,14 @@ describe('an acknowledged job', () => {
     expect(store.jobs.list()).toEqual([]);
   });
 
+  test('does not cover the tip of a slice that failed, should it have named one', () => {
+    const store = new Store(':memory:');
+    discovered(store, newJob('a'), [1]);
+    store.slices.finish(commitsOf('a', 1), 'failed', { ref: 'HEAD', tip: 'one' });
+    succeeded(store, 'a');
+    expect(tips(store, 1)).toEqual([]);
+  });
+
   test('that is not known any more changes nothing', () => {
     const store = new Store(':memory:');
     crawled(store, newJob('a'), { 1: { tip: 'one' } });

@@ -1,6 +1,7 @@
+import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from '@jest/globals';
 import { Store } from '../../../src/store/store.ts';
-import { commitsOf, discovered, newJob, pullRequestsOf } from './fixtures.ts';
+import { commitsOf, discovered, newJob, newPath, pullRequestsOf } from './fixtures.ts';
 
 /** A store with a job and two repositories in it. */
 function withJob(): Store {
@@ -71,6 +72,17 @@ describe('jobs', () => {
     expect(store.slices.repositoryIds('b')).toEqual([1]);
     expect(store.pages.totals('b')).toHaveLength(1);
     expect(store.pullRequests.isFound('b', 1, 3)).toBe(true);
+  });
+});
+
+describe('jobs that are being accepted', () => {
+  test('are remembered until it is known how that ended', () => {
+    const store = new Store(':memory:');
+    for (const id of ['a', 'b', 'a']) store.jobs.beginAccepting(id);
+    expect(store.jobs.accepting().sort()).toEqual(['a', 'b']);
+    store.jobs.endAccepting('a');
+    expect(store.jobs.accepting()).toEqual(['b']);
+    expect(store.jobs.list()).toEqual([]);
   });
 });
 
@@ -201,5 +213,50 @@ describe('commit files', () => {
     store.commitFiles.add(sha, { f: [] });
     expect(store.commitFiles.get(sha)).toEqual({ f: [['a', 'a', 1, 2]] });
     expect(store.commitFiles.get('cd'.repeat(20))).toBeUndefined();
+  });
+
+  test('give way when the disk is needed, oldest first', () => {
+    const store = new Store(':memory:');
+    for (const digit of ['c', 'a', 'b']) store.commitFiles.add(digit.repeat(40), { digit });
+    expect(store.commitFiles.evict(2)).toBe(2);
+    expect(['a', 'b', 'c'].map((digit) => store.commitFiles.get(digit.repeat(40)))).toEqual([
+      undefined,
+      { digit: 'b' },
+      undefined,
+    ]);
+    expect(store.commitFiles.evict(2)).toBe(1);
+    expect(store.commitFiles.evict(2)).toBe(0);
+  });
+});
+
+describe('a value that is not what was written', () => {
+  /** Changes what is in the file behind the store's back. */
+  function tamper(sql: string): Store {
+    const path = newPath();
+    const store = new Store(path);
+    discovered(store, newJob('a'), [1]);
+    store.slices.setCursor(commitsOf('a', 1), { start: 100 });
+    store.pages.add({ jobId: 'a', dataType: 'commits', number: 0 }, 1, Buffer.from('{"n":100}'));
+    store.close();
+    const database = new DatabaseSync(path);
+    const { changes } = database.prepare(sql).run();
+    database.close();
+    expect(changes).toBeGreaterThan(0);
+    return new Store(path);
+  }
+
+  test.each([
+    ['a cursor, by a single digit', "UPDATE slices SET cursor = replace(cursor, '100', '101')", 'cursor'],
+    ['the body of a page', `UPDATE pages SET body = CAST(replace(body, '100', '101') AS BLOB)`, 'body'],
+    ['a repository', "UPDATE repositories SET body = replace(body, 'repository 1', 'repository 2')", 'repository'],
+  ])('%s, is an error: it would lose data in silence', (_name, sql, what) => {
+    const store = tamper(sql);
+    const read = {
+      cursor: () => store.slices.get(commitsOf('a', 1)),
+      body: () => store.pages.body({ jobId: 'a', dataType: 'commits', number: 0 }),
+      repository: () => store.slices.repository('a', 1),
+    }[what];
+    expect(read).toThrow(expect.objectContaining({ code: 'STORE_DAMAGED', kind: 'storage' }));
+    store.close();
   });
 });

@@ -1,0 +1,144 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type SyntheticProject, startSyntheticBitbucket } from '../../simulators/bitbucket-synthetic.ts';
+import { satelliteYml } from '../../simulators/satellite-process.ts';
+import { type SeiSimulator, startSeiSimulator } from '../../simulators/sei/simulator.ts';
+import type { Check, Context } from '../check.ts';
+import { Satellite } from '../satellite.ts';
+
+const maxMib = 256;
+
+/** Files cost a request a commit: they are read for the second project only, at the same time as the first. */
+const bulk = 'BULK';
+const files = 'FILES';
+
+interface Size {
+  readonly projects: readonly [SyntheticProject, SyntheticProject];
+  /** The sink is slower than the source. */
+  readonly pushMs: number;
+  readonly minutes: number;
+}
+
+const short: Size = {
+  projects: [
+    { key: bulk, repositories: 150, commits: 200, pullRequests: 12 },
+    { key: files, repositories: 5, commits: 150, pullRequests: 10 },
+  ],
+  pushMs: 400,
+  minutes: 2,
+};
+
+const long: Size = {
+  projects: [
+    { key: bulk, repositories: 1_000, commits: 1_000, pullRequests: 50 },
+    { key: files, repositories: 40, commits: 500, pullRequests: 20 },
+  ],
+  pushMs: 900,
+  minutes: 25,
+};
+
+/** Whatever is crawled, and however slowly it drains: the process stays as small as it is. */
+export const memoryCheck: Check = {
+  name: 'memory',
+  minutes: { short: 5, long: 60 },
+  run: async (context) => {
+    const size = context.isLong ? long : short;
+    const problems: string[] = [];
+    const figures: string[] = [];
+    for (const nodeOptions of ['', '--max-old-space-size=160']) {
+      const crawl = await crawlAll(context, size, nodeOptions);
+      problems.push(...crawl.problems.map((one) => `${nodeOptions || 'no options'}: ${one}`));
+      figures.push(`${crawl.mib} MiB in ${crawl.seconds} s${nodeOptions === '' ? '' : ` with ${nodeOptions}`}`);
+      if (crawl.mib > maxMib) problems.push(`${crawl.mib} MiB of memory ${nodeOptions}`);
+    }
+    const [first, second] = size.projects;
+    const commits = first.repositories * first.commits + second.repositories * second.commits;
+    const pullRequests = first.repositories * first.pullRequests + second.repositories * second.pullRequests;
+    return { figure: `${commits} commits, ${pullRequests} pull requests: ${figures.join(', ')}`, problems };
+  },
+};
+
+async function crawlAll({ folder }: Context, { projects, pushMs, minutes }: Size, nodeOptions: string) {
+  const startedAtMs = performance.now();
+  await using bitbucket = await startSyntheticBitbucket(projects);
+  await using sei = await startSeiSimulator();
+  sei.fault({ match: 'push', delayMs: pushMs });
+  const home = join(folder, `memory${nodeOptions}`);
+  await writeConfiguration(home, bitbucket.url, sei);
+  const jobIds = [bulk, files].map((integrationId) => sei.addJob({ integrationId, shouldFetchRepos: true }));
+  const satellite = new Satellite(home, { env: nodeOptions === '' ? {} : { NODE_OPTIONS: nodeOptions } });
+  const problems: string[] = [];
+  try {
+    const died = satellite.ended.then(({ exitCode, signal, stderr }) => {
+      throw new Error(`the satellite ended: ${exitCode ?? signal} ${stderr.slice(0, 300)}`);
+    });
+    died.catch(() => undefined);
+    const views = await Promise.race([Promise.all(jobIds.map((id) => sei.waitForJob(id, minutes * 60_000))), died]);
+    for (const { status, failures } of views) {
+      if (status !== 'SUCCESS' || failures.length > 0) problems.push(`a job is ${status}, ${failures.length} failures`);
+    }
+    satellite.measure();
+    problems.push(...count(sei, jobIds, projects, bitbucket.commitNumber));
+    problems.push(...sei.violations.slice(0, 3));
+  } finally {
+    await satellite.kill('SIGTERM');
+  }
+  const seconds = Math.round((performance.now() - startedAtMs) / 1000);
+  return { mib: Math.round(satellite.peakRssBytes / 2 ** 20), seconds, problems };
+}
+
+/** Each commit and each pull request once; one file at a time is looked at. */
+function count(
+  sei: SeiSimulator,
+  jobIds: readonly string[],
+  projects: readonly SyntheticProject[],
+  numbersOf: (id: string) => { readonly repository: number; readonly commit: number },
+): string[] {
+  const seen = { commits: new Map<number, Set<number>>(), pullRequests: new Map<number, Set<number>>() };
+  let repeated = 0;
+  const note = (kind: keyof typeof seen, repository: number, number: number) => {
+    const numbers = seen[kind].get(repository) ?? new Set();
+    if (numbers.has(number)) repeated++;
+    seen[kind].set(repository, numbers.add(number));
+  };
+  for (const jobId of jobIds) {
+    for (const { records } of sei.namedFiles(jobId)) {
+      for (const { repository, commits = [], pullRequests = [] } of records as SeiRecord[]) {
+        for (const { id } of commits) note('commits', numbersOf(id).repository, numbersOf(id).commit);
+        for (const { id } of pullRequests) note('pullRequests', repository.id, id);
+      }
+    }
+  }
+  const problems: string[] = repeated > 0 ? [`${repeated} items came twice`] : [];
+  for (const kind of ['commits', 'pullRequests'] as const) {
+    const wanted = projects.reduce((sum, project) => sum + project.repositories * project[kind], 0);
+    const found = [...seen[kind].values()].reduce((sum, numbers) => sum + numbers.size, 0);
+    if (found !== wanted) problems.push(`${found} of ${wanted} ${kind} arrived`);
+  }
+  return problems;
+}
+
+interface SeiRecord {
+  readonly repository: { readonly id: number };
+  readonly commits?: readonly { readonly id: string }[];
+  readonly pullRequests?: readonly { readonly id: number }[];
+}
+
+/** Two integrations of one server, each with a project of its own. */
+async function writeConfiguration(home: string, url: string, sei: SeiSimulator): Promise<void> {
+  const yml = (integrationId: string) =>
+    JSON.parse(
+      satelliteYml({
+        sei,
+        bitbucket: { url, username: 'satellite', password: 'any' },
+        integrationId,
+        metadata: { backfill_days: 36_500, projects: integrationId, fetch_commit_files: integrationId === files },
+        rateLimit: { max_in_flight: 8 },
+        satellite: { data_dir: join(home, 'data'), listen: 'off', scheduling_interval: 1, log: { format: 'json' } },
+      }),
+    ) as { integrations: unknown[] };
+  const { integrations, ...rest } = yml(bulk);
+  await mkdir(home, { recursive: true });
+  const text = JSON.stringify({ ...rest, integrations: [...integrations, ...yml(files).integrations] });
+  await writeFile(join(home, 'satellite.yml'), text, { mode: 0o600 });
+}

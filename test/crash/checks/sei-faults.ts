@@ -1,0 +1,158 @@
+import { join } from 'node:path';
+import pMap from 'p-map';
+import type { RepositoryOptions } from '../../simulators/bitbucket/options.ts';
+import { type Random, seededRandom } from '../../simulators/git/random.ts';
+import type { Call, FaultRule } from '../../simulators/sei/faults.ts';
+import type { Check } from '../check.ts';
+import { Findings } from '../findings.ts';
+import { type RepositoryPlan, writeHistory } from '../history.ts';
+import { Keeper } from '../keeper.ts';
+import { Jobs, rest } from '../oracle.ts';
+import { World } from '../world.ts';
+
+const plan: readonly RepositoryPlan[] = [
+  { projectKey: 'PAY', slug: 'ledger', commits: 12 },
+  { projectKey: 'WEB', slug: 'shop', commits: 8 },
+];
+
+const hurry = new URL('../preload/hurry.ts', import.meta.url);
+
+interface SeiFault {
+  readonly name: string;
+  readonly rule: Omit<FaultRule, 'match'>;
+  /** Of the line in the log; undefined: it is no fault to a call whose answer is empty, or it is one of a kind. */
+  readonly code: (call: Call) => string | undefined;
+  readonly calls?: readonly Call[];
+}
+
+/** Calls whose answer nobody reads. */
+const unread: readonly Call[] = ['register', 'heartbeat'];
+const unreadable = (call: Call) => (unread.includes(call) ? undefined : 'SEI_ANSWER_UNREADABLE');
+const every = (code: string) => () => code;
+
+/** All but `push` end with the cycle and are asked again by the next; `push` is asked again until it works. */
+const faults: readonly SeiFault[] = [
+  { name: 'reset before', rule: { reset: 'before' }, code: every('SEI_UNREACHABLE') },
+  { name: 'reset in the request', rule: { reset: 'in-body' }, code: every('SEI_UNREACHABLE') },
+  { name: 'answer lost', rule: { reset: 'after-store' }, code: every('SEI_UNREACHABLE') },
+  { name: 'answer cut', rule: { reset: 'in-answer' }, code: every('SEI_UNREACHABLE') },
+  { name: 'black hole', rule: { hang: true, times: 1 }, code: every('SEI_TIMEOUT') },
+  {
+    name: 'a byte each 200 ms',
+    rule: { drip: 200, times: 1 },
+    code: (call) => (unread.includes(call) ? undefined : ''),
+  },
+  { name: '500', rule: { status: 500 }, code: (call) => (call === 'push' ? undefined : 'SEI_SERVER_ERROR') },
+  { name: '502 HTML', rule: { status: 502, body: '<h1>Bad Gateway</h1>' }, code: every('SEI_SERVER_ERROR') },
+  { name: '503', rule: { status: 503, headers: { 'Retry-After': '1' } }, code: every('SEI_SERVER_ERROR') },
+  { name: '504', rule: { status: 504 }, code: every('SEI_SERVER_ERROR') },
+  { name: '429', rule: { status: 429, headers: { 'Retry-After': '1' } }, code: every('SEI_THROTTLED') },
+  { name: '429 without a word', rule: { status: 429 }, code: every('SEI_THROTTLED') },
+  { name: '401', rule: { status: 401 }, code: every('SEI_KEY_REFUSED') },
+  { name: '403', rule: { status: 403 }, code: every('SEI_KEY_REFUSED') },
+  { name: 'empty', rule: { status: 200, body: '' }, code: unreadable },
+  { name: 'HTML', rule: { status: 200, body: '<h1>Sign in</h1>' }, code: unreadable },
+  { name: 'JSON cut short', rule: { status: 200, body: '{"records":[{"job_' }, code: unreadable },
+  {
+    name: 'content-length too long',
+    rule: { status: 200, body: '{"records":[]}', headers: { 'Content-Length': '50' }, times: 1 },
+    code: every('SEI_TIMEOUT'),
+  },
+  {
+    name: '404',
+    rule: { status: 404 },
+    code: (call) => (call === 'heartbeat' || call === 'accept' ? undefined : 'SEI_NOT_FOUND'),
+  },
+  {
+    name: '409',
+    rule: { status: 409 },
+    code: (call) => (call === 'heartbeat' || call === 'accept' ? undefined : 'SEI_CONFLICT'),
+  },
+  { name: 'not acknowledged', rule: { status: 200, body: {} }, code: () => undefined, calls: ['report'] },
+  { name: 'no pointer', rule: { status: 200, body: { records: [], count: 0 } }, code: unreadable, calls: ['push'] },
+];
+
+const calls: readonly Call[] = ['register', 'heartbeat', 'list', 'accept', 'report', 'push'];
+
+/**
+ * Each fault befalls each call, one job after the other in one life of the satellite: the log names it, the job succeeds
+ * in the end, and SEI has everything. Pauses between attempts and deadlines pass faster than they would.
+ */
+export const seiFaultsCheck: Check = {
+  name: 'sei-faults',
+  minutes: { short: 4, long: 15 },
+  run: async ({ seed, isLong, folder }) => {
+    const repositories = await writeHistory(join(folder, 'repositories'), seed, plan);
+    const lives = calls.flatMap((call) => {
+      const suitable = faults.filter((fault) => fault.calls?.includes(call) ?? true);
+      const chosen = isLong || call === 'push' ? suitable : some(suitable, 6, seededRandom(seed));
+      return chunks(chosen, 6).map((chunk) => ({ call, chosen: chunk }));
+    });
+    const problems: string[] = [];
+    await pMap(
+      lives,
+      async ({ call, chosen }) => {
+        const found = await befall(call, chosen, seed, repositories);
+        problems.push(...found.map((one) => `${call}: ${one}`));
+      },
+      { concurrency: 6 },
+    );
+    const count = lives.reduce((sum, { chosen }) => sum + chosen.length, 0);
+    return { figure: `${count} faults of ${calls.length} calls`, problems };
+  },
+};
+
+async function befall(
+  call: Call,
+  chosen: readonly SeiFault[],
+  seed: number,
+  repositories: readonly RepositoryOptions[],
+): Promise<string[]> {
+  await using world = await World.create({ seed, repositories });
+  const findings = new Findings();
+  const keeper = new Keeper(() => world.start({ preload: [hurry] }));
+  const jobs = new Jobs(world);
+  try {
+    if (call !== 'register') keeper.start();
+    for (const fault of chosen) {
+      const { name, rule } = fault;
+      const disarm = world.sei.fault({ match: call, times: 2, ...rule });
+      // A new process is the only one that registers, with a server that does not know it.
+      if (call === 'register') {
+        world.sei.forgetAgents();
+        keeper.start();
+      }
+      const before = keeper.lines.length;
+      await world.people.work('ledger');
+      const { status, exception, failures } = await jobs.run({ timeoutMs: 60_000 });
+      if (status !== 'SUCCESS') findings.other.push(`${name}: the job is ${status}: ${exception?.message}`);
+      if (failures.length > 0) findings.other.push(`${name}: the job has failures`);
+      disarm();
+      const code = fault.code(call);
+      const lines = keeper.lines.slice(before);
+      const isTold = lines.some((line) => line.level === 'warn' && (code === '' || line.code === code));
+      if (code !== undefined && !isTold) findings.other.push(`${name}: no line of the log has the code ${code}`);
+      if (call === 'register') await keeper.stop();
+    }
+    if (call === 'register') keeper.start();
+    findings.add(await rest(world, keeper, jobs));
+  } catch (error) {
+    findings.other.push(error instanceof Error ? error.message : String(error));
+  } finally {
+    await keeper.abandon();
+  }
+  return findings.sentences();
+}
+
+function some<T>(all: readonly T[], count: number, random: Random): T[] {
+  const left = [...all];
+  const chosen: T[] = [];
+  while (chosen.length < count && left.length > 0) chosen.push(...left.splice(random.below(left.length), 1));
+  return chosen;
+}
+
+function chunks<T>(all: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, index) =>
+    all.slice(index * size, (index + 1) * size),
+  );
+}

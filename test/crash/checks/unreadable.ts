@@ -1,0 +1,99 @@
+import { join } from 'node:path';
+import pMap from 'p-map';
+import type { RepositoryOptions } from '../../simulators/bitbucket/options.ts';
+import { type Random, seededRandom } from '../../simulators/git/random.ts';
+import type { Check } from '../check.ts';
+import { Findings } from '../findings.ts';
+import { type RepositoryPlan, writeHistory } from '../history.ts';
+import { Keeper } from '../keeper.ts';
+import { compare, Jobs, rest } from '../oracle.ts';
+import { World } from '../world.ts';
+
+const plan: readonly RepositoryPlan[] = [
+  { projectKey: 'PAY', slug: 'alpha', commits: 15 },
+  { projectKey: 'PAY', slug: 'beta', commits: 10 },
+  { projectKey: 'WEB', slug: 'gamma', commits: 10 },
+];
+
+type Obstacle = (world: World, repository: RepositoryOptions) => () => void;
+
+const partial =
+  (tail: string): Obstacle =>
+  ({ bitbucket }, { slug }) =>
+    bitbucket.fault({ match: new RegExp(`/repos/${slug}/${tail}`), status: 500 });
+
+const obstacles: readonly Obstacle[] = [
+  ({ bitbucket }, { projectKey, slug }) => bitbucket.refuseRepository(projectKey, slug, 'permission401'),
+  ({ bitbucket }, { projectKey, slug }) => bitbucket.refuseRepository(projectKey, slug, 'scope403'),
+  ({ bitbucket }, { projectKey, slug }) => bitbucket.refuseRepository(projectKey, slug, 'gone404'),
+  ({ bitbucket }, { projectKey, slug }) => bitbucket.refuseRepository(projectKey, slug, 'gone404', { listed: false }),
+  partial('(commits|branches)\\?'),
+  partial('pull-requests\\?'),
+  partial('pull-requests/\\d+/'),
+];
+
+/**
+ * Repositories come and go while people work in them, the first scan included, and now and then a job fails as a whole:
+ * a repository is complete after the first scan in which it can be read.
+ */
+export const unreadableCheck: Check = {
+  name: 'unreadable',
+  minutes: { short: 3, long: 20 },
+  run: async ({ seed, random, isLong, folder }) => {
+    const repositories = await writeHistory(join(folder, 'repositories'), seed, plan);
+    const seeds = Array.from({ length: isLong ? 30 : 4 }, () => random.below(1_000_000));
+    const scans = isLong ? 10 : 6;
+    const findings = new Findings();
+    const counts = { scans: 0, obstacles: 0 };
+    await pMap(seeds, async (own) => findings.add(await live(own, scans, repositories, counts)), { concurrency: 4 });
+    return {
+      figure: `${counts.obstacles} times unreadable in ${counts.scans} scans, ${findings.missing.length} lost`,
+      problems: findings.sentences(),
+    };
+  },
+};
+
+async function live(
+  seed: number,
+  scans: number,
+  repositories: readonly RepositoryOptions[],
+  counts: { scans: number; obstacles: number },
+): Promise<Findings> {
+  const random = seededRandom(seed);
+  const findings = new Findings();
+  await using world = await World.create({ seed, repositories, now: true });
+  const keeper = new Keeper(() => world.start());
+  const jobs = new Jobs(world);
+  try {
+    keeper.start();
+    for (let scan = 0; scan < scans; scan++) {
+      if (scan > 0) await world.people.work();
+      const blocked = choose(random, repositories, scan);
+      const open = blocked.map((repository) => random.pick(obstacles)(world, repository));
+      if (random.below(5) === 0) open.push(world.bitbucket.fault({ match: 'repos', status: 500 }));
+      const { status } = await jobs.run({ full: scan > 0 && random.below(8) === 0 });
+      for (const each of open) each();
+      counts.scans++;
+      counts.obstacles += blocked.length;
+      if (status === 'SUCCESS') {
+        const found = await compare(world, { without: blocked.map(({ slug }) => slug) });
+        for (const kind of ['missing', 'differing', 'other'] as const) {
+          findings[kind].push(...found[kind].map((one) => `seed ${seed}, scan ${scan}: ${one}`));
+        }
+        if (found.count > 0) return findings;
+      }
+      if (random.below(4) === 0) keeper.kill();
+    }
+    findings.add(await rest(world, keeper, jobs));
+  } catch (error) {
+    findings.other.push(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`);
+  } finally {
+    await keeper.abandon();
+  }
+  return findings;
+}
+
+/** One of them never in the first scan, the others as it comes. */
+function choose(random: Random, repositories: readonly RepositoryOptions[], scan: number): RepositoryOptions[] {
+  return repositories.filter(({ slug }) => (scan === 0 && slug === 'alpha') || random.below(3) === 0);
+}
