@@ -152,7 +152,7 @@ function setStoreAside(dataDir: string, { message, code }: SatelliteError, logge
     code,
     error: message,
     aside,
-    hint: '`satellite store repair` takes over what can be read of it, before the satellite is started.',
+    hint: 'Look for the reason on the disk; the old file may be deleted.',
   });
 }
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import pMap from 'p-map';
+import type { RefusalKind } from '../../simulators/bitbucket/catalogue.ts';
 import type { RepositoryOptions } from '../../simulators/bitbucket/options.ts';
 import { type Random, seededRandom } from '../../simulators/git/random.ts';
 import type { Check } from '../check.ts';
@@ -15,21 +16,29 @@ const plan: readonly RepositoryPlan[] = [
   { projectKey: 'WEB', slug: 'gamma', commits: 10 },
 ];
 
-type Obstacle = (world: World, repository: RepositoryOptions) => () => void;
+interface Obstacle {
+  readonly name: string;
+  readonly arm: (world: World, repository: RepositoryOptions) => () => void;
+}
 
-const partial =
-  (tail: string): Obstacle =>
-  ({ bitbucket }, { slug }) =>
-    bitbucket.fault({ match: new RegExp(`/repos/${slug}/${tail}`), status: 500 });
+const refused = (kind: RefusalKind, listed = true): Obstacle => ({
+  name: `${kind}${listed ? '' : ' and not in the list'}`,
+  arm: ({ bitbucket }, { projectKey, slug }) => bitbucket.refuseRepository(projectKey, slug, kind, { listed }),
+});
+
+const partial = (name: string, tail: string): Obstacle => ({
+  name: `500 of ${name}`,
+  arm: ({ bitbucket }, { slug }) => bitbucket.fault({ match: new RegExp(`/repos/${slug}/${tail}`), status: 500 }),
+});
 
 const obstacles: readonly Obstacle[] = [
-  ({ bitbucket }, { projectKey, slug }) => bitbucket.refuseRepository(projectKey, slug, 'permission401'),
-  ({ bitbucket }, { projectKey, slug }) => bitbucket.refuseRepository(projectKey, slug, 'scope403'),
-  ({ bitbucket }, { projectKey, slug }) => bitbucket.refuseRepository(projectKey, slug, 'gone404'),
-  ({ bitbucket }, { projectKey, slug }) => bitbucket.refuseRepository(projectKey, slug, 'gone404', { listed: false }),
-  partial('(commits|branches)\\?'),
-  partial('pull-requests\\?'),
-  partial('pull-requests/\\d+/'),
+  refused('permission401'),
+  refused('scope403'),
+  refused('gone404'),
+  refused('gone404', false),
+  partial('commits', '(commits|branches)\\?'),
+  partial('pull requests', 'pull-requests\\?'),
+  partial('activities', 'pull-requests/\\d+/'),
 ];
 
 /**
@@ -64,13 +73,21 @@ async function live(
   await using world = await World.create({ seed, repositories, now: true });
   const keeper = new Keeper(() => world.start());
   const jobs = new Jobs(world);
+  const told: string[] = [];
   try {
     keeper.start();
     for (let scan = 0; scan < scans; scan++) {
       if (scan > 0) await world.people.work();
       const blocked = choose(random, repositories, scan);
-      const open = blocked.map((repository) => random.pick(obstacles)(world, repository));
-      if (random.below(5) === 0) open.push(world.bitbucket.fault({ match: 'repos', status: 500 }));
+      const open = blocked.map((repository) => {
+        const obstacle = random.pick(obstacles);
+        told.push(`${scan} ${repository.slug} ${obstacle.name}`);
+        return obstacle.arm(world, repository);
+      });
+      if (random.below(5) === 0) {
+        told.push(`${scan} 500 of the repositories`);
+        open.push(world.bitbucket.fault({ match: 'repos', status: 500 }));
+      }
       const { status } = await jobs.run({ full: scan > 0 && random.below(8) === 0 });
       for (const each of open) each();
       counts.scans++;
@@ -80,9 +97,15 @@ async function live(
         for (const kind of ['missing', 'differing', 'other'] as const) {
           findings[kind].push(...found[kind].map((one) => `seed ${seed}, scan ${scan}: ${one}`));
         }
-        if (found.count > 0) return findings;
+        if (findings.count > 0) {
+          findings.other.push(`seed ${seed}, before that: ${told.join(', ')}`);
+          return findings;
+        }
       }
-      if (random.below(4) === 0) keeper.kill();
+      if (random.below(4) === 0) {
+        told.push(`${scan} killed`);
+        keeper.kill();
+      }
     }
     findings.add(await rest(world, keeper, jobs));
   } catch (error) {

@@ -1,0 +1,143 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { type BitbucketSimulator, startBitbucketSimulator } from '../simulators/bitbucket/simulator.ts';
+import { writeSyntheticRepository } from '../simulators/git/synthetic-repository.ts';
+import { type Folder, SatelliteProcess, satelliteFolder } from '../simulators/satellite-process.ts';
+import { type SeiSimulator, startSeiSimulator } from '../simulators/sei/simulator.ts';
+import { temporaryFolder } from './support/main-job.ts';
+
+// The built program as a process, as an operator runs it.
+const isBuilt = existsSync(fileURLToPath(new URL('../../dist/main.js', import.meta.url)));
+if (!isBuilt) process.stdout.write('skipped: the daemon as a process, as there is no build (npm run build)\n');
+const testBuilt = isBuilt ? test : test.skip;
+
+const commits = 300;
+let history: Awaited<ReturnType<typeof temporaryFolder>>;
+let bitbucket: BitbucketSimulator;
+let sei: SeiSimulator;
+let folder: Folder;
+const running = new Set<SatelliteProcess>();
+
+beforeAll(async () => {
+  history = await temporaryFolder();
+  const options = { seed: 4, commits, files: 8, mergeEvery: 15, authors: 3, intervalMs: 3_600_000 };
+  await writeSyntheticRepository(join(history.path, 'ledger.git'), { ...options, startMs: Date.UTC(2026, 0, 1) });
+});
+afterAll(() => history.remove());
+
+beforeEach(async () => {
+  bitbucket = await startBitbucketSimulator({
+    repositories: [{ projectKey: 'PAY', slug: 'ledger', gitDir: join(history.path, 'ledger.git') }],
+    credentials: [{ kind: 'basic', username: 'u', password: 'p' }],
+    latencyMs: 5,
+  });
+  sei = await startSeiSimulator();
+  folder = await satelliteFolder({
+    sei,
+    bitbucket: { url: bitbucket.url, username: 'u', password: 'p' },
+    integrationId: '4711',
+    metadata: { backfill_days: 365 * 60 },
+    satellite: { scheduling_interval: 1 },
+  });
+});
+afterEach(async () => {
+  for (const each of running) each.child.kill('SIGKILL');
+  running.clear();
+  await bitbucket.close();
+  await sei.close();
+  await folder.remove();
+});
+
+/** Its log is read by its messages. */
+function start(...args: string[]) {
+  const satellite = new SatelliteProcess(folder.path, args);
+  running.add(satellite);
+  const finished = satellite.finished();
+  let log = '';
+  satellite.child.stderr?.on('data', (text: string) => {
+    log += text;
+  });
+  const logged = async (message: string) => {
+    for (let waits = 0; !log.includes(message); waits++) {
+      if (waits > 400) throw new Error(`'${message}' was never logged:\n${log}`);
+      await delay(50);
+    }
+  };
+  return { child: satellite.child, finished, logged };
+}
+
+testBuilt(
+  'SIGHUP reads the configuration again and keeps the running job; a bad file is refused and changes nothing',
+  async () => {
+    const satellite = start('run');
+    const jobId = sei.addJob({ integrationId: '4711' });
+    await satellite.logged('Scan begins');
+    satellite.child.kill('SIGHUP');
+    await satellite.logged('The configuration is read again');
+
+    const file = join(folder.path, 'satellite.yml');
+    const good = readFileSync(file, 'utf8');
+    writeFileSync(file, good.replace('4711', '<INTEGRATION_ID>'));
+    satellite.child.kill('SIGHUP');
+    await satellite.logged('The new configuration is refused; the old one stays');
+
+    expect(await sei.waitForJob(jobId)).toMatchObject({ status: 'SUCCESS', attempts: 1 });
+    expect(sei.ingested(jobId).commits).toHaveLength(commits);
+    expect(sei.agents()).toHaveLength(1);
+    satellite.child.kill('SIGTERM');
+    expect(await satellite.finished).toMatchObject({ exitCode: 0, signal: null });
+    expect(sei.violations).toEqual([]);
+  },
+);
+
+testBuilt('a second satellite on the same data directory ends with 75 and says who holds it', async () => {
+  const first = start('run');
+  await first.logged('Registered with SEI');
+  const second = await start('run').finished;
+  expect(second.exitCode).toBe(75);
+  expect(second.stderr).toContain(`process ${first.child.pid} on `);
+  first.child.kill('SIGTERM');
+  expect((await first.finished).exitCode).toBe(0);
+});
+
+testBuilt('a damaged store is told, set aside, and the next job fills what is missing', async () => {
+  const firstJob = sei.addJob({ integrationId: '4711' });
+  expect((await start('run', '--once').finished).exitCode).toBe(0);
+  const path = join(folder.path, 'data', 'satellite.db');
+  const bytes = readFileSync(path);
+  bytes.fill(0x55, 4096, 12_288);
+  writeFileSync(path, bytes);
+  expect((await start('store', 'verify').finished).exitCode).toBe(74);
+
+  const secondJob = sei.addJob({ integrationId: '4711' });
+  const again = await start('run', '--once').finished;
+  expect(again.exitCode).toBe(0);
+  expect(again.stderr).toContain('STORE_DAMAGED');
+  expect(readdirSync(join(folder.path, 'data')).some((name) => name.startsWith('satellite.db.damaged-'))).toBe(true);
+  expect(sei.ingested(secondJob).commits).toHaveLength(sei.ingested(firstJob).commits.length);
+  const verified = await start('store', 'verify').finished;
+  expect([verified.exitCode, verified.stdout]).toEqual([0, `${path} is sound\n`]);
+});
+
+testBuilt('a damaged store is made anew offline, and remembers what SEI has', async () => {
+  sei.addJob({ integrationId: '4711' });
+  expect((await start('run', '--once').finished).exitCode).toBe(0);
+  const path = join(folder.path, 'data', 'satellite.db');
+  const bytes = readFileSync(path);
+  const at = bytes.lastIndexOf('"f":[[');
+  expect(at).toBeGreaterThan(0);
+  bytes[at + 1] = 'g'.charCodeAt(0);
+  writeFileSync(path, bytes);
+  const repaired = await start('store', 'repair').finished;
+  expect(repaired.exitCode).toBe(0);
+  expect(repaired.stdout).toMatch(/coverage: 1 row\(s\) taken over/);
+  expect((await start('store', 'verify').finished).exitCode).toBe(0);
+  bitbucket.resetRequests();
+  sei.addJob({ integrationId: '4711', from: Date.now() });
+  expect((await start('run', '--once').finished).exitCode).toBe(0);
+  expect(bitbucket.requests.count('commits')).toBe(1);
+  expect(bitbucket.requests.count('raw-diff')).toBe(0);
+});
