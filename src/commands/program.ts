@@ -58,7 +58,9 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     const error = toSatelliteError(thrown);
-    process.stderr.write(`${error.message}\n${error.hint === undefined ? '' : `${error.hint}\n`}`);
+    // A report on the configuration has its hints where they belong.
+    const hint = error.hint === undefined || error.message.includes(error.hint) ? '' : `${error.hint}\n`;
+    process.stderr.write(`${error.message}\n${hint}`);
     if (error.kind === 'bug') process.stderr.write(`${(error.cause as Error | undefined)?.stack ?? error.stack}\n`);
     return exitCodeOf(error);
   }
