@@ -34,7 +34,7 @@ export async function* crawlPullRequests(scan: Scan, repository: BitbucketReposi
     },
     { concurrency: scan.integration.rateLimit.maxInFlight },
   );
-  return undefined;
+  return [];
 }
 
 /**

@@ -7,5 +7,5 @@ import type { Scan, SliceCrawl } from './scan.ts';
 export async function* crawlRepository(scan: Scan, repository: BitbucketRepository): SliceCrawl {
   const branch = await scan.bitbucket.defaultBranch(repositoryPath(repository));
   yield { record: repositoryRecord(repository, branch?.displayId) };
-  return undefined;
+  return [];
 }

@@ -28,5 +28,5 @@ export interface Crawled {
   readonly found?: KnownPullRequest;
 }
 
-/** Ends with what the slice adds to the coverage, if anything. */
-export type SliceCrawl = AsyncGenerator<Crawled, CoveredTip | undefined, undefined>;
+/** Ends with what the slice adds to the coverage. */
+export type SliceCrawl = AsyncGenerator<Crawled, readonly CoveredTip[], undefined>;

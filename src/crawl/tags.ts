@@ -8,5 +8,5 @@ export async function* crawlTags(scan: Scan, repository: BitbucketRepository): S
   for await (const page of scan.bitbucket.tags(repositoryPath(repository))) {
     for (const tag of page.values) yield { record: tagRecord(tag) };
   }
-  return undefined;
+  return [];
 }

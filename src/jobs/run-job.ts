@@ -6,9 +6,11 @@ import { BitbucketClient } from '../bitbucket/client.ts';
 import type { BitbucketRepository } from '../bitbucket/types.ts';
 import type { Clock } from '../clock.ts';
 import type { IntegrationConfig, SatelliteConfig } from '../config/config.ts';
+import type { BranchesCursor } from '../crawl/branches.ts';
 import { CommitFilesReader } from '../crawl/commit-files.ts';
-import { type CommitsCursor, crawlCommits } from '../crawl/commits.ts';
+import { crawlCommits } from '../crawl/commits.ts';
 import { crawlPullRequests } from '../crawl/pull-requests.ts';
+import type { CommitsCursor } from '../crawl/range-commits.ts';
 import { crawlRepository } from '../crawl/repository.ts';
 import { repositoryLabel } from '../crawl/repository-path.ts';
 import type { Scan, SliceCrawl } from '../crawl/scan.ts';
@@ -249,7 +251,7 @@ async function runSlice(
 function crawlOf(scan: Scan, repository: BitbucketRepository, { dataType, cursor }: Slice): SliceCrawl {
   switch (dataType) {
     case 'commits':
-      return crawlCommits(scan, repository, cursor as CommitsCursor | undefined);
+      return crawlCommits(scan, repository, cursor as CommitsCursor | BranchesCursor | undefined);
     case 'tags':
       return crawlTags(scan, repository);
     case 'pull_requests':

@@ -26,7 +26,7 @@ export interface SpoolOptions extends DurablyOptions {
 interface Pending {
   page: PageBuilder;
   readonly cursors: Map<SliceKey, unknown>;
-  readonly ended: Map<SliceKey, { readonly state: 'done' | 'failed'; readonly covered?: CoveredTip | undefined }>;
+  readonly ended: Map<SliceKey, { readonly state: 'done' | 'failed'; readonly covered: readonly CoveredTip[] }>;
   readonly found: { readonly repositoryId: number; readonly pullRequest: KnownPullRequest }[];
 }
 
@@ -71,14 +71,14 @@ export class Spool {
   }
 
   /** The slice has yielded everything; it counts as done together with the last of its items. */
-  async finish(slice: SliceKey, covered: CoveredTip | undefined): Promise<void> {
+  async finish(slice: SliceKey, covered: readonly CoveredTip[]): Promise<void> {
     await this.#end(slice, { state: 'done', covered });
   }
 
   /** The slice could not be read to its end. What it has yielded is sent all the same. */
   async fail(slice: SliceKey, failure: Failure): Promise<void> {
     this.addFailure(failure);
-    await this.#end(slice, { state: 'failed' });
+    await this.#end(slice, { state: 'failed', covered: [] });
   }
 
   /** Becomes durable with the next page, at the latest with the end of the crawl. */
@@ -106,7 +106,7 @@ export class Spool {
     this.#maxPageBytes = Math.max(1, Math.min(this.#maxPageBytes, Math.floor(bytes / 2)));
   }
 
-  async #end(slice: SliceKey, end: { state: 'done' | 'failed'; covered?: CoveredTip | undefined }): Promise<void> {
+  async #end(slice: SliceKey, end: { state: 'done' | 'failed'; covered: readonly CoveredTip[] }): Promise<void> {
     while (this.#flushing !== undefined) await this.#flushing;
     const pending = this.#pendingOf(slice.dataType);
     pending.ended.set(slice, end);

@@ -102,9 +102,10 @@ export class Coverage {
     this.#database
       .prepare(
         `INSERT OR IGNORE INTO coverage (integration_id, repository_id, ref, tip, to_ms)
-         SELECT j.integration_id, s.repository_id, s.covered_ref, s.covered_tip, j.to_ms
+         SELECT j.integration_id, s.repository_id, t.ref, t.tip, j.to_ms
          FROM slices s JOIN jobs j ON j.id = s.job_id
-         WHERE s.job_id = ? AND s.state = 'done' AND s.covered_tip IS NOT NULL`,
+           JOIN slice_tips t ON t.job_id = s.job_id AND t.repository_id = s.repository_id
+         WHERE s.job_id = ? AND s.data_type = 'commits' AND s.state = 'done'`,
       )
       .run(jobId);
     this.#database

@@ -44,17 +44,23 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (job_id, id)
   ) STRICT;
 
-  -- One repository and data type of a job. cursor is where it goes on after a restart, covered_tip what it adds to the
-  -- coverage once SEI has acknowledged the job.
+  -- One repository and data type of a job. cursor is where it goes on after a restart.
   CREATE TABLE slices (
     job_id TEXT NOT NULL REFERENCES jobs ON DELETE CASCADE,
     repository_id INTEGER NOT NULL,
     data_type TEXT NOT NULL,
     state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'done', 'failed')),
     cursor TEXT,
-    covered_ref TEXT,
-    covered_tip TEXT,
     PRIMARY KEY (job_id, repository_id, data_type)
+  ) STRICT, WITHOUT ROWID;
+
+  -- What a finished slice adds to the coverage.
+  CREATE TABLE slice_tips (
+    job_id TEXT NOT NULL REFERENCES jobs ON DELETE CASCADE,
+    repository_id INTEGER NOT NULL,
+    ref TEXT NOT NULL,
+    tip TEXT NOT NULL,
+    PRIMARY KEY (job_id, repository_id, ref)
   ) STRICT, WITHOUT ROWID;
 
   -- Files for SEI. The body is dropped when SEI has answered with its pointer.

@@ -17,7 +17,7 @@ export interface Slice extends SliceKey {
   readonly cursor: unknown;
 }
 
-/** What a finished commits slice adds to the coverage. */
+/** The tip of a branch whose history a finished commits slice has covered. */
 export interface CoveredTip {
   readonly ref: string;
   readonly tip: string;
@@ -78,13 +78,18 @@ export class Slices {
       .run(seal(cursor), jobId, repositoryId, dataType);
   }
 
-  finish({ jobId, repositoryId, dataType }: SliceKey, state: 'done' | 'failed', covered?: CoveredTip): void {
+  finish(
+    { jobId, repositoryId, dataType }: SliceKey,
+    state: 'done' | 'failed',
+    covered: readonly CoveredTip[] = [],
+  ): void {
     this.#database
-      .prepare(
-        `UPDATE slices SET state = ?, covered_ref = ?, covered_tip = ?
-         WHERE job_id = ? AND repository_id = ? AND data_type = ?`,
-      )
-      .run(state, covered?.ref ?? null, covered?.tip ?? null, jobId, repositoryId, dataType);
+      .prepare('UPDATE slices SET state = ? WHERE job_id = ? AND repository_id = ? AND data_type = ?')
+      .run(state, jobId, repositoryId, dataType);
+    const add = this.#database.prepare(
+      'INSERT OR REPLACE INTO slice_tips (job_id, repository_id, ref, tip) VALUES (?, ?, ?, ?)',
+    );
+    for (const { ref, tip } of covered) add.run(jobId, repositoryId, ref, tip);
   }
 
   counts(jobId: string): SliceCounts {

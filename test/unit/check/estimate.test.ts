@@ -8,6 +8,7 @@ const everything: MetadataConfig = {
   repos: [],
   projects: [],
   excludeRepos: [],
+  branches: [],
   fetchCommits: true,
   fetchCommitFiles: true,
   fetchPrs: true,

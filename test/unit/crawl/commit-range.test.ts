@@ -20,7 +20,7 @@ function covering(tips: Readonly<Record<number, string>>): Store {
   for (const [toMs, tip] of Object.entries(tips)) {
     const id = `covered ${tip}`;
     discovered(store, newJob(id, { toMs: Number(toMs) }), [ledger.id]);
-    store.slices.finish(commitsOf(id, ledger.id), 'done', { ref: 'HEAD', tip });
+    store.slices.finish(commitsOf(id, ledger.id), 'done', [{ ref: 'HEAD', tip }]);
     store.jobs.setDone(id, 1, { result: {} });
     store.acknowledge(id);
   }
@@ -108,7 +108,7 @@ describe('a covered tip as the base', () => {
   test('what was covered of another branch, repository or integration does not count', async () => {
     const store = new Store(':memory:');
     discovered(store, newJob('other', { integrationId: '8', toMs: 100 }), [ledger.id]);
-    store.slices.finish(commitsOf('other', ledger.id), 'done', { ref: 'HEAD', tip: 'c5' });
+    store.slices.finish(commitsOf('other', ledger.id), 'done', [{ ref: 'HEAD', tip: 'c5' }]);
     store.acknowledge('other');
     expect((await rangeOf(straightLine(), 350, store))?.base).toBe('c3');
   });
@@ -194,7 +194,7 @@ describe('a repository without commits', () => {
   test('is empty, and covers nothing', async () => {
     const bitbucket = new FakeBitbucket();
     const { scan } = scanOf({ bitbucket });
-    expect(await drain(crawlCommits(scan, ledger, undefined))).toEqual({ steps: [], covered: undefined });
+    expect(await drain(crawlCommits(scan, ledger, undefined))).toEqual({ steps: [], covered: [] });
     expect(bitbucket.calls).toEqual(['branches']);
   });
 

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type CommitsCursor, crawlCommits } from '../../../src/crawl/commits.ts';
+import { crawlCommits } from '../../../src/crawl/commits.ts';
+import type { CommitsCursor } from '../../../src/crawl/range-commits.ts';
 import type { CommitRecord } from '../../../src/records/types.ts';
 import { Store } from '../../../src/store/store.ts';
 import { commitsOf, discovered, newJob } from '../store/fixtures.ts';
@@ -22,7 +23,7 @@ function history(length: number): FakeBitbucket {
 function covering(tip: string): Store {
   const store = new Store(':memory:');
   discovered(store, newJob('before', { toMs: 900 }), [ledger.id]);
-  store.slices.finish(commitsOf('before', ledger.id), 'done', { ref: 'HEAD', tip });
+  store.slices.finish(commitsOf('before', ledger.id), 'done', [{ ref: 'HEAD', tip }]);
   store.acknowledge('before');
   return store;
 }
@@ -37,7 +38,7 @@ describe('the commits of a window', () => {
     const { scan, failures } = scanOf({ bitbucket: history(4), job: { fromMs: 250 } });
     const { steps, covered } = await drain(crawlCommits(scan, ledger, undefined));
     expect(sent(steps)).toEqual(['c4', 'c3', 's3']);
-    expect(covered).toEqual({ ref: 'HEAD', tip: 'c4' });
+    expect(covered).toEqual([{ ref: 'HEAD', tip: 'c4' }]);
     expect(steps[0]?.record).toMatchObject({
       id: 'c4',
       repoName: 'Ledger',
@@ -54,7 +55,7 @@ describe('the commits of a window', () => {
     const { scan } = scanOf({ bitbucket, store: covering('c4'), job: { fromMs: 1_000 } });
     expect(await drain(crawlCommits(scan, ledger, undefined))).toEqual({
       steps: [],
-      covered: { ref: 'HEAD', tip: 'c4' },
+      covered: [{ ref: 'HEAD', tip: 'c4' }],
     });
     expect(bitbucket.calls).toEqual(['commits c4.. @0']);
   });
@@ -73,7 +74,7 @@ describe('the commits of a window', () => {
     const { steps, covered } = await drain(crawl);
     expect(steps).toHaveLength(7);
     expect(bitbucket.calls).toEqual(['commits c3.. @0', 'commits c3..c9 @21', 'commits c3..c9 @42']);
-    expect(covered).toEqual({ ref: 'HEAD', tip: 'c9' });
+    expect(covered).toEqual([{ ref: 'HEAD', tip: 'c9' }]);
   });
 
   test('keep their order, whichever diff comes back first', async () => {

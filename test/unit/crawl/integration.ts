@@ -16,6 +16,7 @@ export function integration({ metadata, ...others }: Overrides = {}): Integratio
       repos: [],
       projects: [],
       excludeRepos: [],
+      branches: [],
       fetchCommits: true,
       fetchCommitFiles: true,
       fetchPrs: true,

@@ -42,7 +42,7 @@ export function scanOf({
 }
 
 /** All steps of a slice, and what it covers in the end. */
-export async function drain(crawl: SliceCrawl): Promise<{ steps: Crawled[]; covered: CoveredTip | undefined }> {
+export async function drain(crawl: SliceCrawl): Promise<{ steps: Crawled[]; covered: readonly CoveredTip[] }> {
   const steps: Crawled[] = [];
   for (;;) {
     const step = await crawl.next();

@@ -193,7 +193,7 @@ describe('what becomes durable with a page', () => {
     const store = newStore();
     const { spool } = newSpool(store);
     await spool.append(slice(1), repository(1), { record: record(0, 10) });
-    await spool.finish(slice(1), { ref: 'HEAD', tip: 't' });
+    await spool.finish(slice(1), [{ ref: 'HEAD', tip: 't' }]);
     expect(store.slices.counts('a')).toMatchObject({ done: 0 });
     await spool.flush();
     expect(store.slices.counts('a')).toMatchObject({ done: 1 });
@@ -205,7 +205,7 @@ describe('what becomes durable with a page', () => {
   test('a slice without items ends at once, where no page is filling', async () => {
     const store = newStore();
     const { spool, pages } = newSpool(store);
-    await spool.finish(slice(1), undefined);
+    await spool.finish(slice(1), []);
     expect(store.slices.get(slice(1))?.state).toBe('done');
     expect(pages).toEqual([]);
     expect(store.pages.totals('a')).toEqual([]);
@@ -281,7 +281,7 @@ describe('a disk that takes nothing', () => {
       const key = slice(id);
       for (let n = 0; n < 6; n++)
         await spool.append(key, repository(id), { record: record(n, 200), cursor: { next: n + 1 } });
-      await spool.finish(key, undefined);
+      await spool.finish(key, []);
     });
     await Promise.all(work);
     await spool.flush();
@@ -373,7 +373,7 @@ describe('whatever is crawled side by side', () => {
                 cursor: { next: n + 1 },
               });
             }
-            await spool.finish(key, undefined);
+            await spool.finish(key, []);
           });
           await Promise.all(work);
           if (left >= 0) await spool.flush();

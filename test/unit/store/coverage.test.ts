@@ -13,7 +13,7 @@ function crawled(
 ): void {
   discovered(store, job, Object.keys(ends).map(Number));
   for (const [id, { commits = 'done', pullRequests = 'done', tip }] of Object.entries(ends)) {
-    const covered = commits === 'done' && tip !== undefined ? { ref: 'HEAD', tip } : undefined;
+    const covered = commits === 'done' && tip !== undefined ? [{ ref: 'HEAD', tip }] : [];
     if (commits !== 'open') store.slices.finish(commitsOf(job.id, Number(id)), commits, covered);
     if (pullRequests !== 'open') store.slices.finish(pullRequestsOf(job.id, Number(id)), pullRequests);
   }
@@ -66,7 +66,7 @@ describe('an acknowledged job', () => {
   test('does not cover the tip of a slice that failed, should it have named one', () => {
     const store = new Store(':memory:');
     discovered(store, newJob('a'), [1]);
-    store.slices.finish(commitsOf('a', 1), 'failed', { ref: 'HEAD', tip: 'one' });
+    store.slices.finish(commitsOf('a', 1), 'failed', [{ ref: 'HEAD', tip: 'one' }]);
     succeeded(store, 'a');
     expect(tips(store, 1)).toEqual([]);
   });

@@ -100,7 +100,7 @@ describe('slices', () => {
 
   test('end done or failed, each by itself', () => {
     const store = withJob();
-    store.slices.finish(commitsOf('a', 1), 'done', { ref: 'HEAD', tip: 't' });
+    store.slices.finish(commitsOf('a', 1), 'done', [{ ref: 'HEAD', tip: 't' }]);
     store.slices.finish(pullRequestsOf('a', 2), 'failed');
     expect(store.slices.counts('a')).toEqual({ open: 2, done: 1, failed: 1 });
     expect(store.slices.get(commitsOf('a', 1))?.state).toBe('done');

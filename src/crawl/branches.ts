@@ -1,0 +1,99 @@
+import picomatch from 'picomatch';
+import type { BitbucketBranch, BitbucketRepository } from '../bitbucket/types.ts';
+import { SatelliteError } from '../errors.ts';
+import { defaultBranchRef, findCommitRange, type TipRange } from './commit-range.ts';
+import { crawlRange } from './range-commits.ts';
+import { repositoryPath } from './repository-path.ts';
+import type { Scan, SliceCrawl } from './scan.ts';
+
+interface PlannedBranch {
+  /** `HEAD` for the default branch, whichever it is; else `refs/heads/…`. */
+  readonly ref: string;
+  readonly tip: string;
+  readonly base: string | null;
+}
+
+/** The plan pins every tip; the next commit is the one `skip` after the page's start, in the branch at `at`. */
+export interface BranchesCursor {
+  readonly branches: readonly PlannedBranch[];
+  readonly at: number;
+  readonly start: number;
+  readonly skip: number;
+}
+
+/** More of them are sent twice rather than remembered: SEI skips a commit that it has. */
+const maxRemembered = 100_000;
+
+/**
+ * Commits of the default branch and of those that `metadata.branches` names. A branch is read from the tip that was
+ * covered before, a new one from where it left the default branch; one whose tip has not moved costs no request. What
+ * several branches share is sent once.
+ */
+export async function* crawlBranches(
+  scan: Scan,
+  repository: BitbucketRepository,
+  cursor: BranchesCursor | undefined,
+): SliceCrawl {
+  const branches = cursor?.branches ?? (await planBranches(scan, repository));
+  const defaultTip = branches.find(({ ref }) => ref === defaultBranchRef)?.tip;
+  const sent = new Set<string>();
+  const isNew = ({ id }: { id: string }) => {
+    if (sent.has(id)) return false;
+    if (sent.size < maxRemembered) sent.add(id);
+    return true;
+  };
+  for (const [index, branch] of branches.entries()) {
+    if (index < (cursor?.at ?? 0)) continue;
+    const at = cursor !== undefined && cursor.at === index ? cursor : undefined;
+    // On the default branch a commit stands once, and the others leave it out; to remember it would only cost memory.
+    const filter = branch.ref === defaultBranchRef ? undefined : isNew;
+    for await (const { record, cursor: next } of branchCommits(scan, repository, branch, defaultTip, at, filter)) {
+      yield { record, cursor: { branches, at: index, start: next.start, skip: next.skip } satisfies BranchesCursor };
+    }
+    yield { cursor: { branches, at: index + 1, start: 0, skip: 0 } satisfies BranchesCursor };
+  }
+  return branches.map(({ ref, tip }) => ({ ref, tip }));
+}
+
+/** A covered tip that is gone after a forced push gives way to the tip of the default branch. */
+async function* branchCommits(
+  scan: Scan,
+  repository: BitbucketRepository,
+  { ref, tip, base }: PlannedBranch,
+  defaultTip: string | undefined,
+  cursor: BranchesCursor | undefined,
+  isWanted: ((commit: { id: string }) => boolean) | undefined,
+) {
+  const rangeFrom = (since: string | null | undefined): TipRange => ({ tip, base: since ?? undefined });
+  try {
+    yield* crawlRange(scan, repository, rangeFrom(base), cursor, isWanted);
+  } catch (error) {
+    const isBaseGone = error instanceof SatelliteError && error.code === 'BITBUCKET_NO_SUCH_COMMIT';
+    if (!isBaseGone || cursor !== undefined || ref === defaultBranchRef || base === defaultTip) throw error;
+    yield* crawlRange(scan, repository, rangeFrom(defaultTip), undefined, isWanted);
+  }
+}
+
+/** The default branch first: the others are read from where they left it. */
+async function planBranches(scan: Scan, repository: BitbucketRepository): Promise<PlannedBranch[]> {
+  const { job, store, bitbucket } = scan;
+  const { branches } = scan.integration.metadata;
+  const main = await findCommitRange(scan, repository);
+  const plan: PlannedBranch[] = [];
+  if (main !== undefined) plan.push({ ref: defaultBranchRef, tip: main.tip, base: main.base ?? null });
+  const fromMs = store.coverage.windowFromMs(job, repository.id, 'commits');
+  const isNamed = matcherOf(branches);
+  for await (const branch of bitbucket.branches(repositoryPath(repository))) {
+    if (branch.isDefault || !isNamed(branch)) continue;
+    const [base] = store.coverage.tipsBefore(job.integrationId, repository.id, branch.id, fromMs);
+    plan.push({ ref: branch.id, tip: branch.latestCommit, base: base ?? main?.tip ?? null });
+  }
+  return plan;
+}
+
+/** Names as Bitbucket shows them, full names, or globs; `all` means every branch. */
+function matcherOf(entries: readonly string[]): (branch: BitbucketBranch) => boolean {
+  if (entries.includes('all')) return () => true;
+  const isMatch = picomatch([...entries], { dot: true });
+  return ({ id, displayId }) => entries.includes(displayId) || entries.includes(id) || isMatch(displayId);
+}
