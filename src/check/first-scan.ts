@@ -41,7 +41,9 @@ export async function checkFirstScan(checkup: Checkup, leg: Leg, firstScan: Firs
   const window: Window = { fromMs: nowMs - metadata.backfillDays * dayMs, toMs: nowMs };
   const { counts } = bitbucket.client;
   const begin = { requests: counts.requests, ms: clock.elapsedMs() };
-  const chosen = spread(selected, sampleSize(rateLimit.requestsPerSecond, counts.requests));
+  // The other credentials have logged in with clients of their own.
+  const soFar = counts.requests + integration.allCredentials.length - 1;
+  const chosen = spread(selected, sampleSize(rateLimit.requestsPerSecond, soFar));
   const [first, ...others] = chosen;
   const nothing = first === undefined ? 'there is no repository to read' : undefined;
   const span = metadata.backfillDays === 1 ? 'the last day' : `the last ${count(metadata.backfillDays)} days`;

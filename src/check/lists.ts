@@ -40,7 +40,7 @@ export async function listRepositories(
   }
   const repositories = [...all.values()];
   if (repositories.length === 0) throw userName === undefined ? anonymous() : nothingVisible(userName);
-  tell({ detail: `${counted(all.size, 'repository', 'repositories')}${isComplete ? '' : ' and more'} to be seen` });
+  tell({ detail: `${counted(all.size, 'repository', 'repositories')}${isComplete ? '' : ' and more'} visible` });
   if (userName === undefined && repositories.every((repository) => repository.public === true)) tell(onlyPublic);
   return { all: repositories, isComplete };
 }

@@ -41,9 +41,21 @@ export async function sampleCommits(
   const inWindow = times.filter((time) => time >= fromMs).length;
   if (commits.nextStart === undefined || inWindow < times.length) return { isEmpty: times.length === 0, inWindow };
   const likely = likelyCount(times, { fromMs, toMs });
-  // Counting costs git a walk over the whole history, so it is asked for only where it can be the smaller number.
-  const all = (await bitbucket.commitCount(path)) ?? likely;
+  const all = (await countAll(bitbucket, path)) ?? likely;
   return { isEmpty: false, inWindow: Math.max(inWindow, Math.min(likely, all)) };
+}
+
+/**
+ * It costs git a walk over the whole history, so it is asked for only where it can be the smaller number, and where the
+ * history is too long for that, it is not.
+ */
+async function countAll(bitbucket: Bitbucket, path: RepositoryPath): Promise<number | undefined> {
+  try {
+    return await bitbucket.commitCount(path);
+  } catch (error) {
+    if (error instanceof SatelliteError && error.kind === 'retryable') return undefined;
+    throw error;
+  }
 }
 
 /** Undefined in an empty repository. */

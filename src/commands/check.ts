@@ -28,8 +28,8 @@ export function registerCheck(program: Command): void {
   addHelpSections(command, {
     notes: `
 Nothing is changed anywhere: SEI gets one request, each Bitbucket at most thirty, all of them reading, and none after
-one that refuses the credentials. It may run beside a satellite that works. Where several steps fail, the first one
-decides the exit code. schemas/check.schema.json describes the JSON.`,
+one that refuses the credentials. It may run beside a satellite that works. Run it as the user of the satellite, whose
+permissions count. The first step that fails decides the exit code. schemas/check.schema.json describes the JSON.`,
     examples: [
       'satellite check',
       'satellite check --config satellite.yml --integration 4711',

@@ -62,6 +62,7 @@ export async function collectAnswers(flags: InitFlags, io: PasswordIo, cwd: stri
     'URL of Bitbucket, any page of it',
     judgeBitbucketUrl,
   );
+  if (address.hasLogin) io.stderr.write('  The user and the password in that address are not used.\n');
   const username =
     flags.tokenOnly === true
       ? undefined

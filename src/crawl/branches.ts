@@ -5,6 +5,7 @@ import { defaultBranchRef, findCommitRange, type TipRange } from './commit-range
 import { crawlRange } from './range-commits.ts';
 import { repositoryPath } from './repository-path.ts';
 import type { Scan, SliceCrawl } from './scan.ts';
+import { windowFromMs } from './window.ts';
 
 interface PlannedBranch {
   /** `HEAD` for the default branch, whichever it is; else `refs/heads/…`. */
@@ -81,7 +82,7 @@ async function planBranches(scan: Scan, repository: BitbucketRepository): Promis
   const main = await findCommitRange(scan, repository);
   const plan: PlannedBranch[] = [];
   if (main !== undefined) plan.push({ ref: defaultBranchRef, tip: main.tip, base: main.base ?? null });
-  const fromMs = store.coverage.windowFromMs(job, repository.id, 'commits');
+  const fromMs = windowFromMs(scan, repository, 'commits');
   const isNamed = matcherOf(branches);
   for await (const branch of bitbucket.branches(repositoryPath(repository))) {
     if (branch.isDefault || !isNamed(branch)) continue;

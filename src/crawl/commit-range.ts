@@ -4,6 +4,7 @@ import { SatelliteError } from '../errors.ts';
 import { epochMs } from '../records/epoch-ms.ts';
 import { repositoryPath } from './repository-path.ts';
 import type { Scan } from './scan.ts';
+import { windowFromMs } from './window.ts';
 
 /** Coverage key of the default branch, whichever that is at the time. */
 export const defaultBranchRef = 'HEAD';
@@ -33,7 +34,7 @@ export interface TipRange {
 export async function findCommitRange(scan: Scan, repository: BitbucketRepository): Promise<TipRange | undefined> {
   const { job, store, bitbucket } = scan;
   const path = repositoryPath(repository);
-  const fromMs = store.coverage.windowFromMs(job, repository.id, 'commits');
+  const fromMs = windowFromMs(scan, repository, 'commits');
   try {
     const gone = new Set<string>();
     const covered = store.coverage.tipsBefore(job.integrationId, repository.id, defaultBranchRef, fromMs);

@@ -5,6 +5,7 @@ import type { KnownPullRequest } from '../store/pull-requests.ts';
 import { fingerprint } from './fingerprint.ts';
 import { repositoryPath } from './repository-path.ts';
 import type { Scan } from './scan.ts';
+import { windowFromMs } from './window.ts';
 
 /** Replies and edits of comments leave no trace in a list: an open pull request is read again after this long. */
 const rereadOpenAfterMs = 24 * 60 * 60 * 1000;
@@ -32,7 +33,7 @@ export async function* changedPullRequests(
   const { job, store, bitbucket } = scan;
   const path = repositoryPath(repository);
   const coveredToMs = store.coverage.pullRequestsToMs(job.integrationId, repository.id);
-  const fromMs = store.coverage.windowFromMs(job, repository.id, 'pull_requests');
+  const fromMs = windowFromMs(scan, repository, 'pull_requests');
   const isSweep = job.isFull || coveredToMs === undefined || fromMs < coveredToMs;
   // A scan that broke off has left known ones at the top of the list and unknown ones below them.
   const readsAll = isSweep || store.coverage.hasGap(job, repository.id, 'pull_requests');

@@ -1,10 +1,9 @@
 import type { IntegrationConfig } from '../config/config.ts';
+import { fullScanFromMs } from '../crawl/window.ts';
 import { epochMs } from '../records/epoch-ms.ts';
 import { scanController } from '../sei/handle.ts';
 import type { CreateJobRequest } from '../sei/types.ts';
 import type { NewJob } from '../store/jobs.ts';
-
-const dayMs = 24 * 60 * 60 * 1000;
 
 /** What a Date can hold, on either side of 1970. */
 const lastDateMs = 8.64e15;
@@ -57,7 +56,7 @@ export function jobFromRequest(
 export function scanWindow(fromMs: number | undefined, toMs: number, { metadata }: IntegrationConfig) {
   return {
     isFull: fromMs === undefined,
-    fromMs: fromMs ?? Math.max(0, toMs - metadata.backfillDays * dayMs),
+    fromMs: fromMs ?? fullScanFromMs(toMs, metadata.backfillDays),
     toMs,
   };
 }

@@ -31,9 +31,24 @@ export class Coverage {
   /**
    * Where the window of a slice begins: with the job's own, or earlier where something before it is missing at SEI. So a
    * repository that could not be read is complete after the first scan in which it can.
+   *
+   * @param firstFromMs for a repository that no scan of this integration has met before
    */
-  windowFromMs(job: JobWindow, repositoryId: number, dataType: DataType): number {
-    return Math.min(job.fromMs, this.#missingFromMs(job, repositoryId, dataType) ?? job.fromMs);
+  windowFromMs(job: JobWindow, repositoryId: number, dataType: DataType, firstFromMs = job.fromMs): number {
+    const otherwiseMs = this.#isNewHere(job, repositoryId, dataType) ? firstFromMs : job.fromMs;
+    return Math.min(job.fromMs, this.#missingFromMs(job, repositoryId, dataType) ?? otherwiseMs);
+  }
+
+  /** The integration was scanned before, the repository never. */
+  #isNewHere({ integrationId }: JobWindow, repositoryId: number, dataType: DataType): boolean {
+    const covered = dataType === 'commits' ? 'coverage' : 'pull_requests_covered';
+    const row = this.#database
+      .prepare(
+        `SELECT 1 FROM scans WHERE integration_id = ?
+         AND NOT EXISTS (SELECT 1 FROM ${covered} WHERE integration_id = ? AND repository_id = ?)`,
+      )
+      .get(integrationId, integrationId, repositoryId);
+    return row !== undefined;
   }
 
   /** Something of earlier jobs is missing at SEI, while other parts of the same jobs may be there. */

@@ -115,7 +115,7 @@ describe('Bitbucket', () => {
     });
     const checked = await world.check();
     expect(world.bitbucket.requests.total).toBeLessThanOrEqual(30);
-    expect(checked.step('get-repositories').detail).toBe('40 repositories and more to be seen');
+    expect(checked.step('get-repositories').detail).toBe('40 repositories and more visible');
     // The one is asked for by its address, the other cannot be.
     expect([checked.exitCode, checked.trouble]).toEqual([0, ['repos warning NAME_NOT_CHECKED']]);
   });

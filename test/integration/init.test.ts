@@ -161,6 +161,14 @@ describe('with flags', () => {
     });
   });
 
+  test('a login in the address is left out of the file, which is said', async () => {
+    await using world = await initWorld();
+    const url = world.bitbucket.url.replace('//', `//${username}:${encodeURIComponent(secrets.wrong)}@`);
+    const { exitCode, stderr } = await world.run(world.flags({ '--bitbucket-url': url }));
+    expect([exitCode, stderr]).toEqual([0, '  The user and the password in that address are not used.\n']);
+    expect((await load(world.out, world.env)).config.integrations[0]?.url).toBe(world.bitbucket.url);
+  });
+
   test('what is missing is named, all of it', async () => {
     await using world = await initWorld();
     const { exitCode, stdout, stderr } = await world.run(['--tenant', 'demo'], { env: {} });

@@ -264,6 +264,29 @@ test('a repository that cannot be read is reported, the rest arrives, and its ga
   }
 });
 
+test('a repository that was not even visible is complete after the first scan that sees it', async () => {
+  const world = await setUp([
+    { projectKey: 'PAY', slug: 'ledger', gitDir: tricky.gitDir },
+    { projectKey: 'PAY', slug: 'hidden', gitDir: tricky.gitDir },
+  ]);
+  try {
+    const show = world.bitbucket.refuseRepository('PAY', 'hidden', 'gone404', { listed: false });
+    const firstTo = Date.now();
+    world.sei.addJob({ integrationId, to: firstTo });
+    expect(await world.runOnce()).toBe(0);
+    show();
+    const second = world.sei.addJob({ integrationId, from: firstTo });
+    expect(await world.runOnce()).toBe(0);
+    const { commits, pullRequests } = world.sei.ingested(second);
+    expect(commits.filter(({ repository }) => repository === 'hidden')).toHaveLength(tricky.mainCount);
+    expect(pullRequests.filter(({ repository }) => repository === 'hidden').length).toBeGreaterThan(0);
+    expect(commits.filter(({ repository }) => repository === 'ledger')).toHaveLength(0);
+    expect(world.sei.violations).toEqual([]);
+  } finally {
+    await world.close();
+  }
+});
+
 test('refused credentials fail the job with one request, and the next job without any', async () => {
   const world = await setUp([{ projectKey: 'PAY', slug: 'ledger', gitDir: tricky.gitDir }], {
     bitbucket: { credentials: [{ kind: 'basic', username: 'somebody', password: 'else' }] },

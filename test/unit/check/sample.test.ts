@@ -56,6 +56,12 @@ describe('sampleCommits', () => {
     expect(await sampleCommits(bitbucket(commits(100, 1)), path, window(365))).toMatchObject({ inWindow: 369 });
   });
 
+  test('a count that takes too long is done without', async () => {
+    const timeout = new SatelliteError('No answer in time', { code: 'BITBUCKET_TIMEOUT', kind: 'retryable' });
+    const slow = { ...bitbucket(commits(100, 1)), commitCount: () => Promise.reject(timeout) } as unknown as Bitbucket;
+    expect(await sampleCommits(slow, path, window(365))).toMatchObject({ inWindow: 369 });
+  });
+
   test('an empty repository', async () => {
     const noBranch = new SatelliteError('No default branch', { code: 'BITBUCKET_NO_DEFAULT_BRANCH', kind: 'gone' });
     const empty = {
