@@ -20,6 +20,8 @@ export interface DaemonOptions {
   readonly version: string;
   /** For the proxy variables; undefined: none of them is set. */
   readonly env?: Env;
+  /** Those of the daemon before it, so that a refused credential is not tried again; undefined: new ones. */
+  readonly accounts?: Accounts;
 }
 
 export function storePath(dataDir: string): string {
@@ -46,7 +48,7 @@ const onceAttempts = 5;
 export class Daemon {
   readonly #options: DaemonOptions;
   readonly #store: Store;
-  readonly #accounts = new Accounts();
+  readonly #accounts: Accounts;
   readonly #runner: JobRunner;
   readonly #loop: ControlLoop;
   readonly #abort = new AbortController();
@@ -64,6 +66,7 @@ export class Daemon {
   constructor(options: DaemonOptions) {
     const { config, clock, logger, version, env = {} } = options;
     this.#options = options;
+    this.#accounts = options.accounts ?? new Accounts();
     this.#lastProgressLogElapsedMs = clock.elapsedMs();
     this.#store = new Store(storePath(config.satellite.dataDir));
     const { signal } = this.#abort;
@@ -130,7 +133,8 @@ export class Daemon {
         attempt = 1;
       } catch (error) {
         this.#logCycleError(error);
-        if (attempt >= onceAttempts) throw error;
+        const isRefused = error instanceof SatelliteError && error.kind === 'auth';
+        if (isRefused || attempt >= onceAttempts) throw error;
         await this.#options.clock.sleep(attempt++ * 5_000, this.#abort.signal);
       }
     }

@@ -32,7 +32,7 @@ export function answerError(answer: Answer, nowMs: number): SatelliteError {
       return error('Bitbucket refuses the credentials', {
         code: 'BITBUCKET_CREDENTIALS_REFUSED',
         kind: 'auth',
-        hint: 'Check username and api_key of the integration, and that the user is licensed for Bitbucket. They are not tried again until the satellite is restarted, so that the account is not locked.',
+        hint: 'Check username and api_key of the integration, and that the user is licensed for Bitbucket. They are not tried again until they change or the satellite is restarted, so that the account is not locked.',
       });
     case 403:
       if (exception === 'CaptchaRequiredAuthenticationException' || isCaptcha(headers)) {
@@ -123,5 +123,6 @@ function notFoundCode(exception: string | undefined, message: string | undefined
   if (exception === 'NoDefaultBranchException' || /no default branch/i.test(message ?? '')) {
     return 'BITBUCKET_NO_DEFAULT_BRANCH';
   }
+  if (exception === 'NoSuchPullRequestException') return 'BITBUCKET_NO_SUCH_PULL_REQUEST';
   return exception === 'NoSuchCommitException' ? 'BITBUCKET_NO_SUCH_COMMIT' : 'BITBUCKET_NOT_FOUND';
 }

@@ -22,6 +22,7 @@ const jsonMayDo = new Set([
   'BITBUCKET_DIFF_UNREADABLE',
   'BITBUCKET_DIFF_INCOMPLETE',
   'BITBUCKET_TIMEOUT',
+  'BITBUCKET_SERVER_ERROR',
 ]);
 
 /** Where a repository is found now; its identity is its numeric id. */

@@ -37,6 +37,9 @@ const maxErrorBodyBytes = 64 * 1024;
 
 const retryPolicy: RetryPolicy = { maxAttempts: 6, baseDelayMs: 1_000, maxDelayMs: 60_000, retries500: false };
 
+/** Each attempt is a process of git on the server, and there is another form to ask for. */
+const diffRetryPolicy: RetryPolicy = { ...retryPolicy, maxAttempts: 3 };
+
 export interface ClientOptions {
   /** At least one. */
   readonly accounts: readonly Account[];
@@ -155,7 +158,7 @@ export class BitbucketClient {
     const onSomeAccount = () => this.#onSomeAccount(path, timing, attempt);
     if (this.#probing !== undefined) return onSomeAccount();
     return withRetry(onSomeAccount, {
-      policy: retryPolicy,
+      policy: timing.measuresServer ? retryPolicy : diffRetryPolicy,
       clock: this.#clock,
       ...this.#abortable(),
       onRetry: () => {

@@ -117,9 +117,12 @@ export class Gate {
     }, ms);
   }
 
-  /** Once nobody waits any more: the rest of a long pause would keep the process from ending. */
+  /** Once nobody waits any more: the rest of a long pause would keep the process from ending. Whoever comes opens it. */
   close(): void {
     clearTimeout(this.#timer);
+    this.#reopensAtElapsedMs = 0;
+    this.#places.start();
+    this.#pace.resume();
   }
 
   #adapt(outcome: Outcome): void {

@@ -26,6 +26,9 @@ const sameEventMs = 500;
 /** Kept below what was measured, as a measurement may be off by a request. */
 const caution = 0.98;
 
+/** A bucket that fills more slowly is none that anybody sets up; so little is seen after a long pause. */
+const slowestPerSecond = 0.5;
+
 /** How often a rate that holds is raised, and by how much: it may have been measured too low, or the bucket be larger now. */
 const raiseEveryMs = 30_000;
 const raiseBy = 1.02;
@@ -43,6 +46,6 @@ export function afterThrottled(state: LearnedRate, nowMs: number): LearnedRate {
   if (emptyAtMs === undefined || answered === 0) return { ...state, emptyAtMs: nowMs, answered: 0 };
   const elapsedMs = nowMs - emptyAtMs;
   if (elapsedMs < sameEventMs) return state;
-  const requestsPerSecond = (answered / elapsedMs) * 1000 * caution;
+  const requestsPerSecond = Math.max(slowestPerSecond, (answered / elapsedMs) * 1000 * caution);
   return { requestsPerSecond, emptyAtMs: nowMs, answered: 0, setAtMs: nowMs };
 }

@@ -88,7 +88,7 @@ function certificateFacts(socket: TLSSocket, name: string, nowMs: number) {
   const left = days(endMs - nowMs);
   const whose = first === leaf ? '' : ` (its authority ${nameOf(first.subject)})`;
   const facts = {
-    detail: `${socket.getProtocol()}, certificate from ${nameOf(leaf.issuer)}, good until ${day(endMs)}${whose}: ${counted(left, 'day', 'days')}`,
+    detail: `${socket.getProtocol()}, certificate from ${nameOf(leaf.issuer)}, good until ${day(endMs)}${whose}: ${left < 0 ? 'it has expired' : counted(left, 'day', 'days')}`,
   };
   if (left >= warnDays) return facts;
   return {

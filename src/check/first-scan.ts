@@ -34,7 +34,8 @@ export interface FirstScan {
  * some more, and from the same answers what a first scan will cost.
  */
 export async function checkFirstScan(checkup: Checkup, leg: Leg, firstScan: FirstScan): Promise<void> {
-  const { integration, bitbucket, selected = [], visible, grantedPerSecond } = firstScan;
+  const { integration, bitbucket, visible, grantedPerSecond } = firstScan;
+  const selected = firstScan.selected ?? [];
   const { metadata, rateLimit } = integration;
   const { clock } = checkup;
   const nowMs = clock.now();
@@ -45,7 +46,7 @@ export async function checkFirstScan(checkup: Checkup, leg: Leg, firstScan: Firs
   const soFar = counts.requests + integration.allCredentials.length - 1;
   const chosen = spread(selected, sampleSize(rateLimit.requestsPerSecond, soFar));
   const [first, ...others] = chosen;
-  const nothing = first === undefined ? 'there is no repository to read' : undefined;
+  const nothing = first === undefined ? '“Selection” failed' : undefined;
   const span = metadata.backfillDays === 1 ? 'the last day' : `the last ${count(metadata.backfillDays)} days`;
 
   const commits = await leg.step(

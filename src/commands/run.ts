@@ -1,5 +1,6 @@
 import { unwatchFile, watchFile } from 'node:fs';
 import type { Command } from 'commander';
+import { Accounts } from '../bitbucket/accounts.ts';
 import { systemClock } from '../clock.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { Daemon, storePath } from '../daemon.ts';
@@ -60,10 +61,11 @@ async function run(options: RunOptions): Promise<number> {
   let logger = createLogger(loaded.config.satellite.log);
   const stopped = stopSignal();
   const reloads = new ReloadRequests();
+  let accounts = new Accounts();
   for (;;) {
     logWarnings(loaded, logger);
     const unwatch = reloads.watch(secretFiles(loaded));
-    const daemon = startedDaemon(loaded, logger);
+    const daemon = startedDaemon(loaded, logger, accounts);
     const hideProgress = process.stderr.isTTY ? showProgress(process.stderr, () => daemon.progress()) : () => undefined;
     try {
       if (options.once === true) {
@@ -74,6 +76,9 @@ async function run(options: RunOptions): Promise<number> {
       const end = await nextEnd(options, loaded, { daemon, stopped, reloads, logger });
       if (end === undefined) return exitCodes.ok;
       loaded = end;
+      // Whoever asks for it has mended something; a file that was only touched has not.
+      if (reloads.isAsked) accounts = new Accounts();
+      reloads.isAsked = false;
       logger = createLogger(loaded.config.satellite.log);
     } finally {
       unwatch();
@@ -97,11 +102,11 @@ function logWarnings({ config, warnings }: LoadedConfig, logger: Logger): void {
 }
 
 /** With a store that is damaged already, the next attempt has a new one. */
-function startedDaemon({ config }: LoadedConfig, logger: Logger): Daemon {
+function startedDaemon({ config }: LoadedConfig, logger: Logger, accounts: Accounts): Daemon {
   const version = satelliteVersion(process.env);
   const { dataDir } = config.satellite;
   logger.info('Satellite starts', { version, config: config.path, dataDir });
-  const options = { config, clock: systemClock, logger, version, env: process.env };
+  const options = { config, clock: systemClock, logger, version, env: process.env, accounts };
   try {
     return new Daemon(options);
   } catch (error) {
@@ -179,10 +184,15 @@ const watchIntervalMs = 5_000;
 
 /** SIGHUP, and secrets that were rotated. Several requests before anybody looks are one. */
 class ReloadRequests {
+  /** By a signal, and not only by a file. */
+  isAsked = false;
   #pending = Promise.withResolvers<'reload'>();
 
   constructor() {
-    process.on('SIGHUP', () => this.#pending.resolve('reload'));
+    process.on('SIGHUP', () => {
+      this.isAsked = true;
+      this.#pending.resolve('reload');
+    });
   }
 
   async next(): Promise<'reload'> {

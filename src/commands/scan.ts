@@ -1,10 +1,12 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Command, InvalidArgumentError } from 'commander';
 import { Accounts } from '../bitbucket/accounts.ts';
 import { systemClock } from '../clock.ts';
 import { notAcknowledged, storePath } from '../daemon.ts';
+import { dataTypes } from '../data-type.ts';
+import { SatelliteError } from '../errors.ts';
 import { checkNetworkConfig, networkWarnings } from '../http/network-warnings.ts';
 import { seiProxy } from '../http/proxy-server.ts';
 import { ControlLoop } from '../jobs/control-loop.ts';
@@ -56,6 +58,8 @@ data directory is touched.`,
 }
 
 async function scan(options: ScanOptions): Promise<number> {
+  assertWindow(options, systemClock.now());
+  if (options.out !== undefined) await assertUnused(resolve(options.out));
   const { config, warnings } = await load(options);
   const logger = createLogger(config.satellite.log);
   for (const warning of warnings) logger.warn('Configuration', { code: 'CONFIG_WARNING', warning });
@@ -100,7 +104,10 @@ async function scan(options: ScanOptions): Promise<number> {
     await runner.idle();
     if (stop.signal.aborted) return exitCodes.failed;
     printTotals(store, job.id);
-    if (options.out === undefined) await loop.report();
+    if (options.out === undefined) {
+      await loop.report();
+      if (store.jobs.get(job.id) !== undefined) throw notAcknowledged(1);
+    }
     return runner.failed > 0 ? exitCodes.failed : exitCodes.ok;
   } finally {
     accounts.close();
@@ -132,8 +139,34 @@ function intoFolder(folder: string) {
 
 /** ISO 8601 or epoch milliseconds. */
 function timeMs(text: string): number {
-  const ms = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
-  if (Number.isNaN(ms))
+  const ms = /^\d{11,}$/.test(text) ? Number(text) : /^\d{4}-/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(ms)) {
     throw new InvalidArgumentError('write a time such as 2026-01-31, 2026-01-31T08:00:00Z, or epoch milliseconds');
+  }
   return ms;
+}
+
+/** @throws SatelliteError for a window that holds nothing */
+function assertWindow({ from, to }: ScanOptions, nowMs: number): void {
+  if ((from ?? 0) < (to ?? nowMs) && (to ?? 0) <= nowMs) return;
+  throw new SatelliteError('The window is empty or lies ahead', {
+    code: 'WINDOW_INVALID',
+    kind: 'config',
+    hint: '--from must be before --to, and --to not later than now. Commits that are newer than --to are included.',
+  });
+}
+
+/** Pages of an earlier scan would be taken for this one's. */
+async function assertUnused(folder: string): Promise<void> {
+  const entries = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  const used = entries.filter((entry) => (dataTypes as readonly string[]).includes(entry));
+  if (used.length === 0) return;
+  throw new SatelliteError(`${folder} holds the pages of an earlier scan (${used.join(', ')})`, {
+    code: 'FOLDER_IN_USE',
+    kind: 'config',
+    hint: 'Name another folder, or remove them.',
+  });
 }

@@ -1,7 +1,7 @@
 import picomatch from 'picomatch';
 import type { BitbucketBranch, BitbucketRepository } from '../bitbucket/types.ts';
 import { SatelliteError } from '../errors.ts';
-import { defaultBranchRef, findCommitRange, type TipRange } from './commit-range.ts';
+import { defaultBranchRef, emptyTip, findCommitRange, type TipRange } from './commit-range.ts';
 import { crawlRange } from './range-commits.ts';
 import { repositoryPath } from './repository-path.ts';
 import type { Scan, SliceCrawl } from './scan.ts';
@@ -89,6 +89,7 @@ async function planBranches(scan: Scan, repository: BitbucketRepository): Promis
     const [base] = store.coverage.tipsBefore(job.integrationId, repository.id, branch.id, fromMs);
     plan.push({ ref: branch.id, tip: branch.latestCommit, base: base ?? main?.tip ?? null });
   }
+  if (plan.length === 0) plan.push({ ref: defaultBranchRef, tip: emptyTip, base: emptyTip });
   return plan;
 }
 

@@ -46,19 +46,52 @@ export class CommitFilesReader {
   }
 
   async #fetch(repository: RepositoryPath, commit: BitbucketCommit): Promise<CommitFiles> {
-    const files = await this.#bitbucket.commitFiles(repository, commit);
-    this.#unsaved.set(commit.id, files);
-    return files;
+    try {
+      const files = await this.#bitbucket.commitFiles(repository, commit);
+      this.#unsaved.set(commit.id, files);
+      return files;
+    } catch (error) {
+      if (!isOfThisDiff(error)) throw error;
+      if (this.#store.commitFiles.countFailure(commit.id) >= maxFailedScans) throw new LastingDiffError(error);
+      throw error;
+    }
+  }
+}
+
+/** A commit waits for its counts for so many scans; SEI never corrects one that it got without them. */
+const maxFailedScans = 3;
+
+/** The server has an answer for others, so it may be this diff that is too much for it. */
+function isOfThisDiff(error: unknown): error is SatelliteError {
+  return (
+    error instanceof SatelliteError &&
+    error.kind === 'retryable' &&
+    (error.statusCode !== undefined || error.code === 'BITBUCKET_TIMEOUT')
+  );
+}
+
+class LastingDiffError extends SatelliteError {
+  constructor(cause: SatelliteError) {
+    const { message, code, kind, url, statusCode } = cause;
+    super(message, {
+      code,
+      kind,
+      cause,
+      ...(url === undefined ? {} : { url }),
+      ...(statusCode === undefined ? {} : { statusCode }),
+    });
   }
 }
 
 /**
- * The server cannot make the diff of this very commit, now or later: it answers a plain 500 (with 502 to 504 it is busy
- * altogether), or does not have it. A repository that is closed or gone is another matter: SEI never corrects a commit
- * that it got without its counts.
+ * The server cannot make the diff of this very commit, now or later: it answers a plain 500 in whatever form it is asked
+ * for, does not have it, or has failed on it in several scans. A repository that is closed or gone is another matter.
  */
 export function isLastingDiffError(error: unknown): error is SatelliteError {
-  return error instanceof SatelliteError && (error.statusCode === 500 || error.code === 'BITBUCKET_NO_SUCH_COMMIT');
+  return (
+    error instanceof LastingDiffError ||
+    (error instanceof SatelliteError && (error.statusCode === 500 || error.code === 'BITBUCKET_NO_SUCH_COMMIT'))
+  );
 }
 
 interface StoredFiles {

@@ -9,6 +9,9 @@ import { windowFromMs } from './window.ts';
 /** Coverage key of the default branch, whichever that is at the time. */
 export const defaultBranchRef = 'HEAD';
 
+/** Covered tip of a repository that was empty: all that comes is new, however old it is. */
+export const emptyTip = '';
+
 /** A forced push and a garbage collection can take more than one covered tip; beyond this, walking is cheaper. */
 const maxBasesTried = 3;
 
@@ -38,7 +41,8 @@ export async function findCommitRange(scan: Scan, repository: BitbucketRepositor
   try {
     const gone = new Set<string>();
     const covered = store.coverage.tipsBefore(job.integrationId, repository.id, defaultBranchRef, fromMs);
-    for (const base of covered.slice(0, maxBasesTried)) {
+    const wasEmpty = covered[0] === emptyTip;
+    for (const base of wasEmpty ? [] : covered.slice(0, maxBasesTried)) {
       const range = await rangeSince(scan, repository, base);
       if (range !== undefined) return range;
       gone.add(base);
@@ -46,10 +50,10 @@ export async function findCommitRange(scan: Scan, repository: BitbucketRepositor
     for await (const branch of bitbucket.branches(path)) {
       if (!branch.isDefault) continue;
       const tip = branch.latestCommit;
-      if (fromMs <= 0) return { tip, base: undefined };
+      if (fromMs <= 0 || wasEmpty) return { tip, base: undefined };
       const latest = store.coverage
         .tipsBefore(job.integrationId, repository.id, defaultBranchRef, Number.MAX_SAFE_INTEGER)
-        .filter((id) => !gone.has(id));
+        .filter((id) => id !== emptyTip && !gone.has(id));
       const start = await firstCovered(scan, repository, tip, latest);
       return { tip, base: start && (await firstOlder(scan, repository, start, fromMs)) };
     }

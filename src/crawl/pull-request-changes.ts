@@ -110,6 +110,11 @@ function gapsIn(seen: ReadonlySet<number>): number[] {
   return gaps;
 }
 
+/** Remembered as closed, so that nobody asks for it again. */
+export function deleted(id: number, readAtMs: number): KnownPullRequest {
+  return { id, fingerprint: 'deleted', isOpen: false, readAtMs };
+}
+
 /** One that was open and has left the lists: closed, deleted, or moved between two pages while they were read. */
 async function lookUp(
   scan: Scan,
@@ -121,6 +126,6 @@ async function lookUp(
     return look(await scan.bitbucket.pullRequest(repositoryPath(repository), id));
   } catch (error) {
     if (!(error instanceof SatelliteError) || error.kind !== 'gone') throw error;
-    return { found: { id, fingerprint: 'deleted', isOpen: false, readAtMs: scan.clock.now() } };
+    return { found: deleted(id, scan.clock.now()) };
   }
 }

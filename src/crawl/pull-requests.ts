@@ -8,9 +8,10 @@ import type {
 import { SatelliteError } from '../errors.ts';
 import { pullRequestRecord } from '../records/pull-request.ts';
 import type { CommitRecord } from '../records/types.ts';
+import type { KnownPullRequest } from '../store/pull-requests.ts';
 import { enrichedCommit } from './enriched-commit.ts';
-import { changedPullRequests } from './pull-request-changes.ts';
-import { repositoryPath } from './repository-path.ts';
+import { changedPullRequests, deleted } from './pull-request-changes.ts';
+import { repositoryLabel, repositoryPath } from './repository-path.ts';
 import type { Scan, SliceCrawl } from './scan.ts';
 
 /**
@@ -18,23 +19,52 @@ import type { Scan, SliceCrawl } from './scan.ts';
  * restarted slice lists again and reads only the rest.
  */
 export async function* crawlPullRequests(scan: Scan, repository: BitbucketRepository): SliceCrawl {
+  let failuresInARow = 0;
   yield* pMapIterable(
     changedPullRequests(scan, repository),
     async ({ found, pullRequest }) => {
       if (pullRequest === undefined) return { found };
-      const [activities, commits] = await Promise.all([
-        readActivities(scan, repository, pullRequest),
-        readCommits(scan, repository, pullRequest),
-      ]);
-      const record = pullRequestRecord(pullRequest, {
-        ...(activities === undefined ? {} : { activities }),
-        ...(commits === undefined ? {} : { commits }),
-      });
-      return { found, record };
+      try {
+        const record = await readRecord(scan, repository, pullRequest);
+        failuresInARow = 0;
+        return { found, record };
+      } catch (error) {
+        if (!(error instanceof SatelliteError) || !isOfItsOwn(error)) throw error;
+        const { id } = pullRequest;
+        if (error.code === 'BITBUCKET_NO_SUCH_PULL_REQUEST') return { found: deleted(id, found.readAtMs) };
+        if (++failuresInARow >= maxFailuresInARow) throw error;
+        const message = `${repositoryLabel(repository)} pull request ${id}: ${error.code}: ${error.message}`;
+        scan.addFailure({ message, url: error.url ?? scan.integration.url });
+        return { found: unread(id) };
+      }
     },
     { concurrency: scan.integration.rateLimit.maxInFlight },
   );
   return [];
+}
+
+/** So many pull requests that cannot be read one after the other are a server that fails altogether. */
+const maxFailuresInARow = 5;
+
+/** One that fails by itself must not keep back those behind it; a server that does not answer keeps back all. */
+function isOfItsOwn({ kind, statusCode }: SatelliteError): boolean {
+  return statusCode !== undefined && (kind === 'retryable' || kind === 'gone' || kind === 'permission');
+}
+
+/** Counts as open until it could be read, so every scan asks for it again. */
+function unread(id: number): KnownPullRequest {
+  return { id, fingerprint: 'unread', isOpen: true, readAtMs: 0 };
+}
+
+async function readRecord(scan: Scan, repository: BitbucketRepository, pullRequest: BitbucketPullRequest) {
+  const [activities, commits] = await Promise.all([
+    readActivities(scan, repository, pullRequest),
+    readCommits(scan, repository, pullRequest),
+  ]);
+  return pullRequestRecord(pullRequest, {
+    ...(activities === undefined ? {} : { activities }),
+    ...(commits === undefined ? {} : { commits }),
+  });
 }
 
 /**
@@ -81,6 +111,9 @@ async function* listedCommits(scan: Scan, repository: BitbucketRepository, id: n
   try {
     yield* scan.bitbucket.pullRequestCommits(repositoryPath(repository), id);
   } catch (error) {
-    if (!(error instanceof SatelliteError) || error.kind !== 'gone') throw error;
+    const isSourceGone = error instanceof SatelliteError && error.kind === 'gone';
+    if (!isSourceGone || error.code === 'BITBUCKET_NO_SUCH_PULL_REQUEST') throw error;
+    const message = `${repositoryLabel(repository)} pull request ${id}: ${error.code}: its commits cannot be listed`;
+    scan.addFailure({ message, url: error.url ?? scan.integration.url });
   }
 }

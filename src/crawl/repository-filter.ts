@@ -47,5 +47,8 @@ function projectNames({ project }: BitbucketRepository): string[] {
 
 /** Literally, or as a glob: names may hold brackets and begin with a dot. */
 function matchesEntry(entry: string, name: string): boolean {
-  return entry.toLowerCase() === name.toLowerCase() || picomatch.isMatch(name, entry, { dot: true, nocase: true });
+  return (
+    entry.toLowerCase() === name.toLowerCase() ||
+    picomatch.isMatch(name, entry, { dot: true, nocase: true, nonegate: true })
+  );
 }

@@ -1,5 +1,6 @@
 import type { BitbucketRepository } from '../bitbucket/types.ts';
 import { selectRepositories } from '../crawl/repository-filter.ts';
+import { repositoryLabel } from '../crawl/repository-path.ts';
 import type { Scan } from '../crawl/scan.ts';
 import type { DataType } from '../data-type.ts';
 import { SatelliteError } from '../errors.ts';
@@ -16,6 +17,7 @@ export async function discover(scan: Scan, types: readonly DataType[], options: 
   for await (const repository of scan.bitbucket.repositories()) visible.set(repository.id, repository);
   if (visible.size === 0) await assertIdentified(scan);
   const { repositories, unmatched } = selectRepositories(visible.values(), scan.integration.metadata);
+  if (visible.size > 0 && repositories.length === 0) throw nothingSelected(unmatched, scan.integration.url);
   killPoint('scan:discovered');
   const layOut = () => {
     scan.store.slices.addDiscovered(
@@ -24,6 +26,12 @@ export async function discover(scan: Scan, types: readonly DataType[], options: 
       repositories.map((body) => ({ id: body.id, body })),
       types,
     );
+    for (const { name, labels } of sharedNames(repositories)) {
+      scan.store.jobs.addFailure(scan.job.id, {
+        message: `${labels.join(', ')}: SEI tells repositories apart by their name alone, and all are named '${name}'`,
+        url: scan.integration.url,
+      });
+    }
     for (const entry of unmatched) {
       scan.store.jobs.addFailure(scan.job.id, {
         message: `metadata: '${entry}' matches nothing that the user of the integration may see`,
@@ -32,6 +40,25 @@ export async function discover(scan: Scan, types: readonly DataType[], options: 
     }
   };
   await durably(() => scan.store.transaction(layOut), options);
+}
+
+/** A filter that selects nothing is a mistake; an empty success would look like a quiet week. */
+function nothingSelected(unmatched: readonly string[], url: string): SatelliteError {
+  const which = unmatched.length === 0 ? '' : ` (${unmatched.map((entry) => `'${entry}'`).join(', ')})`;
+  return new SatelliteError(`repos and projects${which} select none of the repositories that the user may see`, {
+    code: 'NOTHING_SELECTED',
+    kind: 'config',
+    hint: 'Correct repos, projects and exclude_repos of the integration; `satellite check` names near misses.',
+    url,
+  });
+}
+
+/** Their pull requests and commits would overwrite each other at SEI (sei-protocol §4.6). */
+function sharedNames(repositories: readonly BitbucketRepository[]) {
+  const byName = Map.groupBy(repositories, ({ name }) => name);
+  return [...byName]
+    .filter(([, same]) => same.length > 1)
+    .map(([name, same]) => ({ name, labels: same.map(repositoryLabel) }));
 }
 
 /** With public access on, refused credentials look like an empty server: SEI would believe that all is well. */

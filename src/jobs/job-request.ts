@@ -35,9 +35,10 @@ export function jobFromRequest(
     return { status: 'scheduled', reason: `integration ${integrationId} is not in the configuration` };
   }
   const fromMs = epochMs(query.from as number | string | null | undefined);
-  const toMs = epochMs(query.to as number | string | null | undefined) ?? nowMs;
-  const window = scanWindow(fromMs, toMs, integration);
-  if (Math.max(Math.abs(window.fromMs), Math.abs(toMs)) > lastDateMs) {
+  const askedToMs = epochMs(query.to as number | string | null | undefined) ?? nowMs;
+  // What lies ahead cannot be covered yet.
+  const window = scanWindow(fromMs, Math.min(nowMs, askedToMs), integration);
+  if (Math.max(Math.abs(window.fromMs), Math.abs(askedToMs)) > lastDateMs) {
     return { status: 'invalid', reason: 'the window is no time' };
   }
   return {

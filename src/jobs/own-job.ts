@@ -26,7 +26,7 @@ export function ownJob(
   const { toMs: lastToMs, fullToMs } = store.coverage.lastScan(integration.id);
   const isFullDue = fullToMs === undefined || options.nowMs - fullToMs >= fullScanEveryMs;
   const fromMs = options.fromMs ?? (isFullDue ? undefined : lastToMs);
-  const toMs = options.toMs ?? options.nowMs;
+  const toMs = Math.min(options.nowMs, options.toMs ?? options.nowMs);
   const fetchRepositories = fromMs === undefined;
   return {
     id: randomUUID(),

@@ -20,6 +20,17 @@ export class CommitFilesTable {
       .run(Buffer.from(sha, 'hex'), seal(files));
   }
 
+  /** @returns how often the diff of this commit has failed by now */
+  countFailure(sha: string): number {
+    const row = this.#database
+      .prepare(
+        `INSERT INTO failed_diffs (sha, attempts) VALUES (?, 1)
+         ON CONFLICT DO UPDATE SET attempts = attempts + 1 RETURNING attempts`,
+      )
+      .get(Buffer.from(sha, 'hex'));
+    return Number(row?.attempts);
+  }
+
   /** Forgets the oldest entries; they are read again when they are needed. */
   evict(count: number): number {
     const { changes } = this.#database

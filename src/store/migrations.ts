@@ -135,5 +135,8 @@ export const migrations: readonly string[] = [
     sha BLOB NOT NULL UNIQUE,
     files TEXT NOT NULL
   ) STRICT;
+
+  -- Diffs that could not be made, and in how many attempts: one must not hold back its repository for ever.
+  CREATE TABLE failed_diffs (sha BLOB PRIMARY KEY, attempts INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   `,
 ];

@@ -11,12 +11,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { seededRandom } from '../simulators/git/random.ts';
 import type { Check, Outcome } from './check.ts';
+import { backlogCheck, storeCapCheck } from './checks/backlog.ts';
 import { bitbucketFaultsCheck } from './checks/bitbucket-faults.ts';
+import { damagedStoreCheck } from './checks/damaged-store.ts';
+import { diskCheck } from './checks/disk.ts';
 import { killPointsCheck } from './checks/kill-points.ts';
 import { memoryCheck } from './checks/memory.ts';
 import { randomKillsCheck } from './checks/random-kills.ts';
 import { seiFaultsCheck } from './checks/sei-faults.ts';
 import { seiTroubleCheck } from './checks/sei-trouble.ts';
+import { soakCheck } from './checks/soak.ts';
+import { stopCheck } from './checks/stop.ts';
+import { twoProcessesCheck } from './checks/two-processes.ts';
 import { unreadableCheck } from './checks/unreadable.ts';
 import { program } from './satellite.ts';
 
@@ -28,6 +34,13 @@ const checks: readonly Check[] = [
   seiTroubleCheck,
   unreadableCheck,
   memoryCheck,
+  stopCheck,
+  soakCheck,
+  diskCheck,
+  damagedStoreCheck,
+  backlogCheck,
+  storeCapCheck,
+  twoProcessesCheck,
 ];
 
 const say = (text: string) => process.stdout.write(`${text}\n`);

@@ -45,7 +45,7 @@ function throttle(name: string, headers: () => Record<string, string>): Bitbucke
 
 const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1000).toUTCString();
 const middle = (text: string) => text.slice(0, text.length >> 1);
-const linesOfHalf = (text: string) => middle(text).replace(/\n[^\n]*$/, '\n');
+const withoutLastLine = (text: string) => text.replace(/\n[^\n]*\n$/, '\n');
 const page = (change: (page: Record<string, unknown>) => object) => (text: string) => {
   const json = JSON.parse(text) as Record<string, unknown>;
   return JSON.stringify({ ...json, ...change(json) });
@@ -128,12 +128,12 @@ const broken: readonly BitbucketFault[] = [
   again('diff reset before', { reset: 'before' }, { tail: diff }),
   again('diff reset in the body', { reset: 'in-body' }, { tail: diff }),
   again('diff connection cut', { truncate: 40 }, { tail: diff }),
-  again('diff cut short without a sign', { rewrite: linesOfHalf }, { tail: diff }),
+  again('diff cut short without a sign', { rewrite: withoutLastLine }, { tail: diff }),
   {
     name: 'diff cut short without a sign for good',
     ends: 'retry',
     hurried: true,
-    arm: (scene) => scene.strike(diff, { rewrite: linesOfHalf }),
+    arm: (scene) => scene.strike(diff, { rewrite: withoutLastLine }),
   },
   again('black hole', { hang: true, times: 1 }, { hurried: true }),
   again('diff black hole', { hang: true, times: 1 }, { hurried: true, tail: diff }),
@@ -158,7 +158,15 @@ const paging: readonly BitbucketFault[] = [
     { rewrite: page(endless) },
     { tail: 'pull-requests/\\d+/activities', long: true },
   ),
-  status('the same page of commits without end', 'skip', 'BITBUCKET_PAGING_BROKEN', { rewrite: page(endlessRepeat()) }),
+  status(
+    'the same page of commits without end',
+    'skip',
+    'BITBUCKET_PAGING_BROKEN',
+    { rewrite: page(endlessRepeat()) },
+    {
+      expectations: { mayRepeat: true },
+    },
+  ),
   status('nextPageStart repeats', 'skip', 'BITBUCKET_PAGING_BROKEN', {
     rewrite: page(({ start }) => ({ isLastPage: false, nextPageStart: start })),
   }),

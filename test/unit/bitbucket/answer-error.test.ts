@@ -56,7 +56,7 @@ describe('what an answer means', () => {
     ['a 403 of a proxy', 403, html, 'permission', 'FORBIDDEN'],
     ['no such project', 404, said('com.x.project.NoSuchProjectException'), 'gone', 'NOT_FOUND'],
     ['no such repository', 404, said('com.x.repository.NoSuchRepositoryException'), 'gone', 'NOT_FOUND'],
-    ['no such pull request', 404, said('com.x.pull.NoSuchPullRequestException'), 'gone', 'NOT_FOUND'],
+    ['no such pull request', 404, said('com.x.pull.NoSuchPullRequestException'), 'gone', 'NO_SUCH_PULL_REQUEST'],
     ['no such commit', 404, said('com.x.commit.NoSuchCommitException'), 'gone', 'NO_SUCH_COMMIT'],
     ['no default branch', 404, said('com.x.NoDefaultBranchException'), 'gone', 'NO_DEFAULT_BRANCH'],
     ['no default branch, by its text', 404, said(null, 'No default branch is defined'), 'gone', 'NO_DEFAULT_BRANCH'],

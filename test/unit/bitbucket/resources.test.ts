@@ -274,6 +274,15 @@ describe('the files of a commit', () => {
     });
   });
 
+  test('that are too much for the server in one form are asked for in the other, for this commit alone', async () => {
+    raw('c', 'p').reply(500, said('java.lang.OutOfMemoryError'));
+    json('c').reply(200, jsonDiff);
+    raw('d', 'p').reply(200, rawDiff);
+    const own = bitbucket();
+    expect(await own.commitFiles(ledger, commit('c', 'p'))).toEqual(counted);
+    expect(await own.commitFiles(ledger, commit('d', 'p'))).toEqual(counted);
+  });
+
   test('that the server cut short are marked', async () => {
     raw('c', 'p').reply(404, unknownRouteJson);
     json('c').reply(200, { ...jsonDiff, truncated: true });
@@ -283,7 +292,6 @@ describe('the files of a commit', () => {
   test.each([
     ['gone', 404, said('com.atlassian.bitbucket.commit.NoSuchCommitException'), 'gone'],
     ['closed to us', 401, said('com.atlassian.bitbucket.AuthorisationException'), 'permission'],
-    ['too much for the server', 500, said('java.lang.OutOfMemoryError'), 'retryable'],
   ])('of a commit that is %s are not asked for in another way', async (_name, statusCode, body, kind) => {
     raw('c', 'p').reply(statusCode, body);
     await expect(bitbucket().commitFiles(ledger, commit('c', 'p'))).rejects.toMatchObject({ kind, statusCode });

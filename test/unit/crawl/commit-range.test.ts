@@ -191,11 +191,13 @@ describe('after a scan that could not read it', () => {
 });
 
 describe('a repository without commits', () => {
-  test('is empty, and covers nothing', async () => {
+  test('is remembered as empty: whatever is pushed into it later is new, however old it is', async () => {
     const bitbucket = new FakeBitbucket();
     const { scan } = scanOf({ bitbucket });
-    expect(await drain(crawlCommits(scan, ledger, undefined))).toEqual({ steps: [], covered: [] });
+    const covered = [{ ref: 'HEAD', tip: '' }];
+    expect(await drain(crawlCommits(scan, ledger, undefined))).toEqual({ steps: [], covered });
     expect(bitbucket.calls).toEqual(['branches']);
+    expect(await sentOf(straightLine(), 10_000, covering({ 900: '' }))).toHaveLength(6);
   });
 
   test('on its default branch, which is missing, has nothing to send', async () => {

@@ -91,12 +91,30 @@ describe('a pull request', () => {
   });
 
   test.each([
-    ['activities 3', bitbucketError('SERVER_ERROR', 'retryable', 503)],
+    ['activities 3', bitbucketError('SERVER_ERROR', 'retryable', 500)],
     ['commits of 3', bitbucketError('SERVER_ERROR', 'retryable', 503)],
     ['commits of 3', bitbucketError('FORBIDDEN', 'permission', 401)],
-  ])('whose %s cannot be read now ends the slice: half of one would count as read', async (call, error) => {
+  ])('whose %s cannot be read is reported, does not go out in half, and is asked for again', async (call, error) => {
     const bitbucket = withMerged();
     bitbucket.break(call, error);
+    const { records, steps, failures } = await recordsOf(bitbucket);
+    expect(records).toEqual([]);
+    expect(failures).toEqual([expect.stringContaining(`PAY/ledger pull request 3: ${error.code}: `)]);
+    expect(steps).toEqual([{ found: expect.objectContaining({ id: 3, fingerprint: 'unread', isOpen: true }) }]);
+  });
+
+  test('that was deleted after it was listed is remembered as that, and nothing is amiss', async () => {
+    const bitbucket = withMerged();
+    bitbucket.break('activities 3', bitbucketError('NO_SUCH_PULL_REQUEST', 'gone', 404));
+    const { records, steps, failures } = await recordsOf(bitbucket);
+    expect([records, failures]).toEqual([[], []]);
+    expect(steps).toEqual([{ found: expect.objectContaining({ id: 3, fingerprint: 'deleted', isOpen: false }) }]);
+  });
+
+  test('that cannot be read because nobody answers ends the slice', async () => {
+    const bitbucket = withMerged();
+    const error = bitbucketError('UNREACHABLE', 'retryable');
+    bitbucket.break('activities 3', error);
     await expect(recordsOf(bitbucket)).rejects.toBe(error);
   });
 

@@ -1,0 +1,179 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync, statSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { startSyntheticBitbucket } from '../../simulators/bitbucket-synthetic.ts';
+import { satelliteYml } from '../../simulators/satellite-process.ts';
+import { type SeiSimulator, startSeiSimulator } from '../../simulators/sei/simulator.ts';
+import type { Check, Outcome } from '../check.ts';
+import { knowsSection } from '../features.ts';
+import { program, Satellite } from '../satellite.ts';
+import { integrationId } from '../world.ts';
+
+const mib = 2 ** 20;
+const pageBytes = 2 * mib;
+const maxMib = 256;
+const maxReadyMs = 5_000;
+
+/** A start with gigabytes of pages that SEI has not taken yet, and with a finished job behind them. */
+export const backlogCheck: Check = {
+  name: 'backlog',
+  minutes: { short: 4, long: 15 },
+  run: async ({ folder, isLong }) => {
+    const pages = (isLong ? 2_048 : 256) / 2;
+    await using sei = await startSeiSimulator();
+    await using bitbucket = await startSyntheticBitbucket([]);
+    await writeConfiguration(folder, bitbucket.url, sei, {});
+    const jobId = await fillStore(join(folder, 'data', 'satellite.db'), sei.tenant, pages);
+    const satellite = new Satellite(folder);
+    const problems: string[] = [];
+    const readyMs = await Promise.race([satellite.ready, satellite.ended.then(() => Number.NaN)]);
+    if (!(readyMs <= maxReadyMs)) problems.push(`ready after ${readyMs} ms: ${satellite.tail()}`);
+    const job = await sei.waitForJob(jobId, 12 * 60_000).catch((error: Error) => {
+      problems.push(error.message);
+    });
+    if (job !== undefined && job.status !== 'SUCCESS') problems.push(`the job is ${job.status}`);
+    const pushed = sei.pages(jobId).length;
+    if (pushed !== pages) problems.push(`${pushed} of ${pages} pages arrived`);
+    problems.push(...sei.violations.slice(0, 3));
+    satellite.measure();
+    await satellite.kill('SIGTERM');
+    const peak = Math.round(satellite.peakRssBytes / mib);
+    if (peak > maxMib) problems.push(`${peak} MiB of memory`);
+    return {
+      figure: `${(pages * pageBytes) / mib} MiB waiting: ready after ${(readyMs / 1000).toFixed(1)} s, ${peak} MiB`,
+      problems,
+    };
+  },
+};
+
+const capBytes = 64 * mib;
+
+/** SEI takes nothing for a while: the store grows to its cap and no further, the crawl waits, and goes on. */
+export const storeCapCheck: Check = {
+  name: 'store-cap',
+  minutes: { short: 4, long: 4 },
+  run: async ({ folder }): Promise<Outcome> => {
+    if (!knowsSection('store')) {
+      return { figure: '', problems: [], pending: 'the configuration has no satellite.store.max_bytes yet' };
+    }
+    const project = { key: 'BULK', repositories: 60, commits: 3_000, pullRequests: 0 };
+    await using sei = await startSeiSimulator();
+    await using bitbucket = await startSyntheticBitbucket([project]);
+    await writeConfiguration(folder, bitbucket.url, sei, { store: { max_bytes: capBytes } });
+    const away = sei.fault({ match: 'push', status: 503 });
+    const jobId = sei.addJob({ integrationId });
+    const satellite = new Satellite(folder);
+    const problems: string[] = [];
+    let largest = 0;
+    const measure = () => {
+      largest = Math.max(
+        largest,
+        ['', '-wal'].reduce((sum, suffix) => sum + sizeOf(folder, suffix), 0),
+      );
+    };
+    const watching = setInterval(measure, 200);
+    try {
+      await satellite.line(({ code }) => code === 'STORE_AT_CAP', 120_000);
+      await delay(1_000);
+      const before = bitbucket.requests;
+      await delay(3_000);
+      const asked = bitbucket.requests - before;
+      if (asked > 5) problems.push(`${asked} requests were made while the store was full`);
+      away();
+      const { status, exception } = await sei.waitForJob(jobId, 150_000);
+      if (status !== 'SUCCESS') problems.push(`the job is ${status}: ${exception?.message}`);
+      let commits = 0;
+      for (const { records } of sei.namedFiles(jobId)) {
+        for (const record of records as { commits?: unknown[] }[]) commits += record.commits?.length ?? 0;
+      }
+      const wanted = project.repositories * project.commits;
+      if (commits !== wanted) problems.push(`${commits} of ${wanted} commits arrived`);
+      problems.push(...sei.violations.slice(0, 3));
+      satellite.measure();
+    } finally {
+      clearInterval(watching);
+      await satellite.kill('SIGTERM');
+    }
+    // The log of SQLite and the pages that were filling when the cap was reached come on top.
+    if (largest > capBytes * 1.25) problems.push(`the store took ${Math.round(largest / mib)} MiB`);
+    const peak = Math.round(satellite.peakRssBytes / mib);
+    if (peak > maxMib) problems.push(`${peak} MiB of memory`);
+    return {
+      figure: `cap ${capBytes / mib} MiB, largest ${Math.round(largest / mib)} MiB, ${peak} MiB of memory`,
+      problems,
+    };
+  },
+};
+
+function sizeOf(folder: string, suffix: string): number {
+  const file = join(folder, 'data', `satellite.db${suffix}`);
+  return existsSync(file) ? statSync(file).size : 0;
+}
+
+async function writeConfiguration(folder: string, url: string, sei: SeiSimulator, more: object): Promise<void> {
+  const yml = satelliteYml({
+    sei,
+    bitbucket: { url, username: 'satellite', password: 'any' },
+    integrationId,
+    metadata: { backfill_days: 36_500, fetch_commit_files: false },
+    satellite: {
+      data_dir: join(folder, 'data'),
+      listen: 'off',
+      scheduling_interval: 1,
+      log: { format: 'json' },
+      ...more,
+    },
+  });
+  await writeFile(join(folder, 'satellite.yml'), yml, { mode: 0o600 });
+}
+
+type StoreModule = typeof import('../../../src/store/store.ts');
+
+/** By the program's own store: a job that is crawled, and its pages. */
+async function fillStore(path: string, tenant: string, pages: number): Promise<string> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const { Store } = (await import(join(dirname(program), 'store/store.js'))) as StoreModule;
+  const store = new Store(path);
+  const key = { tenant_id: tenant, integration_id: integrationId };
+  const id = randomUUID();
+  store.jobs.add({
+    id,
+    integrationId,
+    origin: 'schedule',
+    controllerName: 'BitbucketServerIterativeScanController',
+    query: { integration_key: key, from: 1, to: 2, should_fetch_repos: false },
+    isFull: false,
+    fromMs: 1,
+    toMs: 2,
+    fetchRepositories: false,
+    createdAtMs: Date.now(),
+  });
+  store.slices.addDiscovered(id, Date.now(), [], []);
+  for (let number = 0; number < pages; number++) {
+    store.pages.add({ jobId: id, dataType: 'commits', number }, 1, pageOf(key, number));
+  }
+  store.close();
+  return id;
+}
+
+/** One commit with a very long message. */
+function pageOf(key: object, number: number): Buffer {
+  const metadata = {
+    integration_key: key,
+    integration_type: 'bitbucket_server',
+    data_type: 'commits',
+    page_number: number,
+  };
+  const person = { name: 'Ada', emailAddress: 'ada@example.com' };
+  const sha = number.toString(16).padStart(40, '0');
+  const commit = {
+    ...{ id: sha, displayId: sha.slice(0, 11), author: person, committer: person },
+    ...{ authorTimestamp: 1_700_000_000_000, committerTimestamp: 1_700_000_000_000, parents: [] },
+    ...{ projectName: 'Bulk', repoName: 'bulk', commitUrl: 'http://127.0.0.1/', message: 'm'.repeat(pageBytes - 900) },
+  };
+  const project = { key: 'BULK', name: 'Bulk' };
+  const record = { project, repository: { slug: 'bulk', id: 1, name: 'bulk', project }, commits: [commit] };
+  return Buffer.from(JSON.stringify({ _metadata: metadata, records: [record], count: 1 }));
+}

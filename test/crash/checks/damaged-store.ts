@@ -1,0 +1,203 @@
+import { copyFile, mkdir, open, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import pMap from 'p-map';
+import type { RepositoryOptions } from '../../simulators/bitbucket/options.ts';
+import { type Random, seededRandom } from '../../simulators/git/random.ts';
+import type { Check } from '../check.ts';
+import { Findings } from '../findings.ts';
+import { type RepositoryPlan, writeHistory } from '../history.ts';
+import { Keeper } from '../keeper.ts';
+import { compare, Jobs, rest } from '../oracle.ts';
+import { Satellite } from '../satellite.ts';
+import { World } from '../world.ts';
+
+const plan: readonly RepositoryPlan[] = [
+  { projectKey: 'PAY', slug: 'ledger', commits: 40 },
+  { projectKey: 'WEB', slug: 'shop', commits: 10 },
+];
+
+const maxReadyMs = 5_000;
+const storeFile = 'satellite.db';
+
+/** How the satellite ended that left the store: killed, it leaves a log beside the file. */
+type End = 'stopped' | 'killed';
+
+interface Damage {
+  readonly name: string;
+  readonly of: End;
+  readonly inflict: (file: string, random: Random) => Promise<void>;
+}
+
+const log = (file: string) => `${file}-wal`;
+const sizeOf = async (file: string) => (await stat(file)).size;
+
+const damages: readonly Damage[] = [
+  { name: 'none', of: 'stopped', inflict: async () => undefined },
+  { name: 'none', of: 'killed', inflict: async () => undefined },
+  {
+    name: 'cut anywhere',
+    of: 'stopped',
+    inflict: async (file, random) => truncate(file, random.below(await sizeOf(file))),
+  },
+  {
+    name: 'cut at a page',
+    of: 'stopped',
+    inflict: async (file, random) => truncate(file, 4096 * random.below((await sizeOf(file)) / 4096)),
+  },
+  { name: 'empty', of: 'stopped', inflict: async (file) => truncate(file, 0) },
+  { name: 'empty', of: 'killed', inflict: async (file) => truncate(file, 0) },
+  { name: 'no database', of: 'stopped', inflict: async (file, random) => writeFile(file, random.bytes(5_000)) },
+  { name: 'no database', of: 'killed', inflict: async (file, random) => writeFile(file, random.bytes(5_000)) },
+  { name: 'a broken beginning', of: 'stopped', inflict: (file, random) => flip(file, random, 10, 0, 100) },
+  { name: 'a flipped bit', of: 'stopped', inflict: (file, random) => flip(file, random, 1) },
+  { name: 'many flipped bits', of: 'stopped', inflict: (file, random) => flip(file, random, 200) },
+  {
+    name: 'flipped bits in one page',
+    of: 'stopped',
+    inflict: async (file, random) => {
+      const pages = Math.floor((await sizeOf(file)) / 4096);
+      await flip(file, random, 40, random.below(pages) * 4096, 4096);
+    },
+  },
+  {
+    name: 'a log cut anywhere',
+    of: 'killed',
+    inflict: async (file, random) => truncate(log(file), random.below(await sizeOf(log(file)))),
+  },
+  { name: 'no log', of: 'killed', inflict: async (file) => rm(log(file)) },
+  { name: 'a log with flipped bits', of: 'killed', inflict: (file, random) => flip(log(file), random, 20) },
+];
+
+/**
+ * Whatever has become of the store's file: the satellite starts, and the next full job fills everything in. Sound or set
+ * aside, it never sends anything that is not so; `store verify` tells and `store repair` mends.
+ */
+export const damagedStoreCheck: Check = {
+  name: 'damaged-store',
+  minutes: { short: 4, long: 20 },
+  run: async ({ seed, random, isLong, folder }) => {
+    const repositories = await writeHistory(join(folder, 'repositories'), seed, plan);
+    const stores = {
+      stopped: await storeInTheMiddle('stopped', join(folder, 'stopped'), seed, repositories),
+      killed: await storeInTheMiddle('killed', join(folder, 'killed'), seed, repositories),
+    };
+    const trials = Array.from({ length: isLong ? 8 : 1 }, () => damages)
+      .flat()
+      .map((damage) => ({ damage, own: random.below(1_000_000) }));
+    const counts = { aside: 0, repaired: 0 };
+    const problems: string[] = [];
+    await pMap(
+      trials,
+      async ({ damage, own }) => {
+        const offline = own % 2 === 0;
+        const found = await survive({ store: stores[damage.of], seed, own, damage, offline, counts, repositories });
+        problems.push(...found.sentences(3).map((one) => `${damage.name}, ${damage.of} (${own}): ${one}`));
+      },
+      { concurrency: 3 },
+    );
+    const { aside, repaired } = counts;
+    return {
+      figure: `${trials.length} damages, ${aside} times set aside, ${repaired} times repaired offline`,
+      problems,
+    };
+  },
+};
+
+interface Trial {
+  readonly store: string;
+  readonly seed: number;
+  readonly own: number;
+  readonly damage: Damage;
+  /** Whether `store verify` and `store repair` are asked first. */
+  readonly offline: boolean;
+  readonly counts: { aside: number; repaired: number };
+  readonly repositories: readonly RepositoryOptions[];
+}
+
+async function survive({ store, seed, own, damage, offline, counts, repositories }: Trial): Promise<Findings> {
+  await using world = await World.create({ seed, repositories });
+  const findings = new Findings();
+  const data = join(world.folder, 'data');
+  await mkdir(data, { mode: 0o700 });
+  for (const name of await readdir(store)) await copyFile(join(store, name), join(data, name));
+  await damage.inflict(join(data, storeFile), seededRandom(own));
+  const keeper = new Keeper(() => world.start());
+  const jobs = new Jobs(world);
+  try {
+    if (offline) findings.other.push(...(await verifyAndRepair(world, counts)));
+    const first = jobs.run({ timeoutMs: 60_000 });
+    keeper.start();
+    const { status, exception } = await first;
+    if (status !== 'SUCCESS') findings.other.push(`the job is ${status}: ${exception?.message}`);
+    for (const ms of keeper.readyMs) if (ms > maxReadyMs) findings.other.push(`a start took ${Math.round(ms)} ms`);
+    const aside = (await readdir(data)).filter((name) => name.includes('damaged'));
+    if (aside.length > 0) counts.aside++;
+    const told = JSON.stringify(keeper.lines);
+    const isTold = offline || aside.every((name) => /-(wal|shm)$/.test(name) || told.includes(name));
+    if (!isTold) findings.other.push(`the log does not name ${aside.join(', ')}`);
+    findings.add(await compare(world));
+    findings.add(await rest(world, keeper, jobs));
+  } catch (error) {
+    findings.other.push(error instanceof Error ? error.message : String(error));
+  } finally {
+    await keeper.abandon();
+  }
+  return findings;
+}
+
+async function verifyAndRepair(world: World, counts: { repaired: number }): Promise<string[]> {
+  const run = async (command: string) => {
+    const { exitCode } = await new Satellite(world.folder, { args: ['store', command] }).ended;
+    return exitCode;
+  };
+  const before = await run('verify');
+  if (before === 0) return [];
+  const repaired = await run('repair');
+  const after = await run('verify');
+  counts.repaired++;
+  return before === 74 && repaired === 0 && after === 0
+    ? []
+    : [`store verify, repair, verify end with ${before}, ${repaired}, ${after}`];
+}
+
+/** What a satellite leaves in the middle of its second job: coverage, counted files, pages that wait. */
+async function storeInTheMiddle(
+  end: End,
+  folder: string,
+  seed: number,
+  repositories: readonly RepositoryOptions[],
+): Promise<string> {
+  await using world = await World.create({ seed, repositories });
+  const keeper = new Keeper(() => world.start());
+  const jobs = new Jobs(world);
+  const first = jobs.run();
+  keeper.start();
+  await first;
+  await world.people.work();
+  const pushes = world.sei.requests.push;
+  world.sei.fault({ match: 'push', hang: true });
+  jobs.add();
+  while (world.sei.requests.push === pushes) await delay(20);
+  // The rest of the crawl becomes durable meanwhile.
+  await delay(1_500);
+  await (end === 'killed' ? keeper.abandon() : keeper.stop());
+  await mkdir(folder, { recursive: true });
+  const data = join(world.folder, 'data');
+  for (const name of await readdir(data)) await copyFile(join(data, name), join(folder, name));
+  const hasLog = (await readdir(folder)).includes(log(storeFile));
+  if (hasLog !== (end === 'killed')) throw new Error(`a satellite that was ${end} leaves ${hasLog ? 'a' : 'no'} log`);
+  return folder;
+}
+
+async function flip(file: string, random: Random, times: number, from = 0, length?: number): Promise<void> {
+  const { size } = await stat(file);
+  await using handle = await open(file, 'r+');
+  for (let count = 0; count < times; count++) {
+    const at = from + random.below(Math.min(length ?? size, size - from));
+    const byte = Buffer.alloc(1);
+    await handle.read(byte, 0, 1, at);
+    byte[0] = (byte[0] ?? 0) ^ (1 << random.below(8));
+    await handle.write(byte, 0, 1, at);
+  }
+}

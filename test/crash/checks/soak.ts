@@ -1,0 +1,87 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { seededRandom } from '../../simulators/git/random.ts';
+import type { Check, Context } from '../check.ts';
+import { FaultProxy } from '../fault-proxy.ts';
+import { Findings } from '../findings.ts';
+import { mediumHistory, writeHistory } from '../history.ts';
+import { Keeper } from '../keeper.ts';
+import { Jobs, rest } from '../oracle.ts';
+import { World } from '../world.ts';
+
+const maxMib = 256;
+
+/** Both lines bad, people at work, a kill every few seconds; then no more kills, to see whether files stay open. */
+export const soakCheck: Check = {
+  name: 'soak',
+  minutes: { short: 4, long: 15 },
+  run: (context) => soak(context, context.isLong ? 200_000 : 20_000, context.isLong ? 100_000 : 10_000),
+};
+
+async function soak({ random, seed, folder }: Context, killingMs: number, quietMs: number) {
+  const repositories = await writeHistory(join(folder, 'repositories'), seed, mediumHistory);
+  const findings = new Findings();
+  const proxies: FaultProxy[] = [];
+  await using cleanUp = new AsyncDisposableStack();
+  const detour = async (urls: { bitbucket: string; sei: string }) => {
+    for (const url of [urls.bitbucket, urls.sei]) {
+      proxies.push(cleanUp.use(await FaultProxy.start(url, seededRandom(random.below(1_000_000)))));
+    }
+    return { bitbucket: proxies[0]?.url ?? '', sei: proxies[1]?.url ?? '' };
+  };
+  await using world = await World.create({ seed, repositories, now: true, detour, bitbucket: { latencyMs: 2 } });
+  const keeper = new Keeper(() => world.start());
+  const jobs = new Jobs(world);
+  const files: number[] = [];
+  try {
+    for (const proxy of proxies) proxy.disturb();
+    keeper.start();
+    const endAtMs = performance.now() + killingMs;
+    const lastAtMs = endAtMs + quietMs;
+    const disturbing = disturb(keeper, seededRandom(seed), { endAtMs, lastAtMs, files });
+    while (performance.now() < lastAtMs) {
+      await jobs.run({ timeoutMs: killingMs + quietMs + 60_000 });
+      await world.people.work();
+    }
+    await disturbing;
+    for (const proxy of proxies) proxy.calm();
+    // What was read of a bad line waits for its next attempt, up to a minute.
+    findings.add(await rest(world, keeper, jobs));
+  } finally {
+    await keeper.abandon();
+  }
+  const growth = median(files.slice(-5)) - median(files.slice(0, 5));
+  if (growth > 8) findings.other.push(`${growth} more files are open at the end than at the beginning`);
+  const mib = Math.round(Math.max(...keeper.satellites.map(({ peakRssBytes }) => peakRssBytes)) / 2 ** 20);
+  if (mib > maxMib) findings.other.push(`${mib} MiB of memory`);
+  const faults = proxies.reduce((sum, proxy) => sum + proxy.faults, 0);
+  return {
+    figure:
+      `${Math.round((killingMs + quietMs) / 1000)} s, ${faults} faults, ${keeper.kills} kills, ${jobs.views.length} jobs, ` +
+      `${findings.missing.length} lost, ${mib} MiB, open files ${median(files.slice(0, 5))} → ${median(files.slice(-5))}`,
+    problems: findings.sentences(),
+  };
+}
+
+interface Disturbance {
+  readonly endAtMs: number;
+  readonly lastAtMs: number;
+  readonly files: number[];
+}
+
+async function disturb(keeper: Keeper, random: ReturnType<typeof seededRandom>, until: Disturbance): Promise<void> {
+  while (performance.now() < until.endAtMs) {
+    await delay(1_500 + random.below(3_500));
+    keeper.kill();
+  }
+  await keeper.current.ready;
+  while (performance.now() < until.lastAtMs) {
+    await delay(500);
+    until.files.push(readdirSync(`/proc/${keeper.current.child.pid}/fd`).length);
+  }
+}
+
+function median(numbers: readonly number[]): number {
+  return numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? 0;
+}

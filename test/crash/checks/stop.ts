@@ -1,0 +1,172 @@
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import pMap from 'p-map';
+import type { RepositoryOptions } from '../../simulators/bitbucket/options.ts';
+import type { Check } from '../check.ts';
+import { Findings } from '../findings.ts';
+import { type RepositoryPlan, writeHistory } from '../history.ts';
+import { Keeper } from '../keeper.ts';
+import { Jobs, rest } from '../oracle.ts';
+import type { Satellite } from '../satellite.ts';
+import { World } from '../world.ts';
+
+const plan: readonly RepositoryPlan[] = [
+  { projectKey: 'PAY', slug: 'ledger', commits: 25 },
+  { projectKey: 'WEB', slug: 'shop', commits: 8 },
+];
+
+interface State {
+  readonly name: string;
+  /** Brings the satellite into it; gives what takes the hindrance away. */
+  readonly reach: (world: World, satellite: Satellite) => Promise<() => void>;
+  /** Without a job there is nothing to go on with. */
+  readonly idle?: true;
+}
+
+const month = '2592000';
+const until = async (reached: () => boolean) => {
+  for (let waited = 0; !reached(); waited += 10) {
+    if (waited > 20_000) throw new Error('the state was not reached');
+    await delay(10);
+  }
+};
+
+function atBitbucket(name: string, rule: object, resource = 'commits'): State {
+  return {
+    name,
+    reach: async ({ bitbucket }) => {
+      const away = bitbucket.fault({ match: resource, ...rule });
+      await until(() => bitbucket.requests.count(resource) > 0);
+      await delay(150);
+      return away;
+    },
+  };
+}
+
+function atSei(name: string, call: 'heartbeat' | 'accept' | 'push' | 'report', rule: object): State {
+  return {
+    name,
+    reach: async ({ sei }) => {
+      const away = sei.fault({ match: call, ...rule });
+      await until(() => sei.requests[call] > 0);
+      await delay(150);
+      return away;
+    },
+  };
+}
+
+function inStart(afterMs: number): State {
+  return {
+    name: `${afterMs} ms after the start`,
+    reach: async () => {
+      await delay(afterMs);
+      return () => undefined;
+    },
+  };
+}
+
+const states: readonly State[] = [
+  {
+    name: 'idle',
+    idle: true,
+    reach: async (_world, satellite) => {
+      await satellite.ready;
+      await delay(300);
+      return () => undefined;
+    },
+  },
+  {
+    name: 'as it says that it starts',
+    reach: async (_world, satellite) => {
+      await satellite.line(({ message }) => message === 'Satellite starts');
+      return () => undefined;
+    },
+  },
+  ...[150, 250, 350, 450, 600].map(inStart),
+  atBitbucket('in a request', { hang: true }),
+  atBitbucket('in a list of repositories', { hang: true }, 'repos'),
+  atBitbucket('in a diff that drips', { drip: 200 }, 'raw-diff'),
+  atBitbucket('in a wait of a month after 429', { status: 429, headers: { 'Retry-After': month } }),
+  atBitbucket('in a wait after 503', { status: 503, headers: { 'Retry-After': month } }),
+  atSei('in a heartbeat', 'heartbeat', { hang: true }),
+  atSei('in an accept', 'accept', { hang: true }),
+  atSei('in a push', 'push', { hang: true }),
+  atSei('in a wait for another key', 'push', { status: 401 }),
+  atSei('in a report', 'report', { hang: true }),
+  {
+    name: 'in the middle of work',
+    reach: async ({ bitbucket }) => {
+      await until(() => bitbucket.requests.count('raw-diff') > 5);
+      return () => undefined;
+    },
+  },
+];
+
+/** SIGTERM in whatever state: an orderly end within ten seconds, a second one ends it at once, the next start goes on. */
+export const stopCheck: Check = {
+  name: 'stop',
+  minutes: { short: 4, long: 6 },
+  run: async ({ seed, folder }) => {
+    const repositories = await writeHistory(join(folder, 'repositories'), seed, plan);
+    const problems: string[] = [];
+    const tookMs: number[] = [];
+    const twiceMs: number[] = [];
+    await pMap(
+      states,
+      async (state, index) => {
+        const { findings, ms } = await stopIn(state, index % 2 === 1, seed, repositories);
+        (index % 2 === 1 ? twiceMs : tookMs).push(ms);
+        problems.push(...findings.sentences(3).map((one) => `${state.name}: ${one}`));
+      },
+      { concurrency: 4 },
+    );
+    const slowest = (all: readonly number[]) => (Math.max(...all) / 1000).toFixed(1);
+    return {
+      figure: `${states.length} states, slowest end ${slowest(tookMs)} s, after a second signal ${slowest(twiceMs)} s`,
+      problems,
+    };
+  },
+};
+
+async function stopIn(state: State, twice: boolean, seed: number, repositories: readonly RepositoryOptions[]) {
+  await using world = await World.create({ seed, repositories });
+  const findings = new Findings();
+  const jobs = new Jobs(world);
+  let ms = 0;
+  if (state.idle !== true) jobs.add();
+  const satellite = world.start();
+  const keeper = new Keeper(() => world.start());
+  try {
+    const away = await state.reach(world, satellite);
+    const startedAtMs = performance.now();
+    const ending = satellite.kill('SIGTERM');
+    if (twice) {
+      await delay(50);
+      await satellite.kill('SIGTERM').catch(() => undefined);
+    }
+    const { exitCode, signal } = await Promise.race([ending, late(satellite, 15_000)]);
+    ms = performance.now() - startedAtMs;
+    // Before the program has said a word there is nothing of it yet that could hear a signal.
+    const isHeard = satellite.lines.length > 0;
+    const isCut = exitCode === 143 || signal === 'SIGTERM';
+    const isGood = exitCode === 0 || (isCut && (twice || !isHeard));
+    if (!isGood) findings.other.push(`exit code ${exitCode}, signal ${signal}`);
+    if (ms > (twice ? 1_050 : 10_000)) findings.other.push(`the end took ${Math.round(ms)} ms`);
+    away();
+    keeper.start();
+    if (state.idle !== true) await world.sei.waitForJob(world.sei.jobs()[0]?.jobId ?? '', 60_000);
+    findings.add(await rest(world, keeper, jobs));
+  } catch (error) {
+    findings.other.push(error instanceof Error ? error.message : String(error));
+  } finally {
+    await satellite.kill();
+    await keeper.abandon();
+  }
+  return { findings, ms };
+}
+
+async function late(satellite: Satellite, afterMs: number) {
+  await delay(afterMs, undefined, { ref: false });
+  satellite.child.kill('SIGKILL');
+  return satellite.ended;
+}
