@@ -1,10 +1,5 @@
 /** SEI's shapes on the wire (sei-protocol §1 to §3): snake_case, dates in epoch milliseconds, nulls left out. */
 
-export interface IntegrationKey {
-  readonly tenant_id: string;
-  readonly integration_id: string;
-}
-
 export interface ListWrapper<T> {
   readonly records: readonly T[];
   readonly count: number;
@@ -54,7 +49,7 @@ export interface JobException {
   readonly stacktrace: readonly Readonly<Record<string, readonly string[]>>[];
 }
 
-export interface JobFailure {
+interface JobFailure {
   readonly message: string;
   readonly severity: 'ERROR';
   readonly url: string;

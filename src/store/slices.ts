@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { DataType } from '../data-type.ts';
 import { seal, unseal } from './sealed-json.ts';
 
-export type SliceState = 'open' | 'done' | 'failed';
+type SliceState = 'open' | 'done' | 'failed';
 
 export interface SliceKey {
   readonly jobId: string;

@@ -14,7 +14,7 @@ export const username = 'satellite';
 export const password = 'crash-password';
 
 /** Reaches before any commit of a test. */
-export const wholeHistory = { backfill_days: 36_500 };
+const wholeHistory = { backfill_days: 36_500 };
 
 export interface WorldOptions {
   readonly seed: number;
