@@ -5,6 +5,8 @@ export interface Context {
   /** Of this check: the same seed gives the same numbers, whichever checks run beside it. */
   readonly random: Random;
   readonly isLong: boolean;
+  /** Whether a case of that name is to be tried: a kill point, a fault. */
+  readonly isWanted: (name: string) => boolean;
   /** For repositories and whatever else is made once; removed afterwards. */
   readonly folder: string;
 }

@@ -1,3 +1,5 @@
+export const findingKinds = ['missing', 'invented', 'differing', 'duplicated', 'other'] as const;
+
 /** What an oracle found wrong, by kind; each is one sentence. */
 export class Findings {
   readonly missing: string[] = [];
@@ -7,17 +9,11 @@ export class Findings {
   readonly other: string[] = [];
 
   get count(): number {
-    return (
-      this.missing.length + this.invented.length + this.differing.length + this.duplicated.length + this.other.length
-    );
+    return findingKinds.reduce((sum, kind) => sum + this[kind].length, 0);
   }
 
-  add({ missing, invented, differing, duplicated, other }: Findings): void {
-    this.missing.push(...missing);
-    this.invented.push(...invented);
-    this.differing.push(...differing);
-    this.duplicated.push(...duplicated);
-    this.other.push(...other);
+  add(others: Findings): void {
+    for (const kind of findingKinds) this[kind].push(...others[kind]);
   }
 
   /** A few of each kind. */

@@ -1,6 +1,7 @@
 /**
  * Crashes, faults and bounds, against the built program: `npm run test:crash`, with `-- --long` for the long run,
- * `-- --only NAME` for one check, `-- --seed N` to repeat a run.
+ * `-- --only NAME` for one check, `-- --case TEXT` for those of its cases whose name holds the text, `-- --seed N` to repeat
+ * a run.
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -49,6 +50,7 @@ const { values } = parseArgs({
   options: {
     long: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: [] },
+    case: { type: 'string', default: '' },
     seed: { type: 'string' },
   },
 });
@@ -94,8 +96,9 @@ async function run(check: Check): Promise<Outcome> {
     return { figure: `nothing within ${minutes} minutes`, problems: ['the check did not end'] };
   });
   try {
-    const random = seededRandom(own);
-    return await Promise.race([check.run({ seed, random, isLong: values.long, folder }), giveUp]);
+    const isWanted = (name: string) => name.includes(values.case);
+    const context = { seed, random: seededRandom(own), isLong: values.long, isWanted, folder };
+    return await Promise.race([check.run(context), giveUp]);
   } catch (error) {
     return { figure: 'broke off', problems: [error instanceof Error ? String(error.stack) : String(error)] };
   } finally {

@@ -16,10 +16,9 @@ const plan: readonly RepositoryPlan[] = [
 export const bitbucketFaultsCheck: Check = {
   name: 'bitbucket-faults',
   minutes: { short: 5, long: 10 },
-  run: async ({ seed, isLong, folder }) => {
+  run: async ({ seed, isLong, isWanted, folder }) => {
     const repositories = await writeHistory(join(folder, 'repositories'), seed, plan);
-    const only = process.env.CRASH_FAULT;
-    const wanted = bitbucketFaults.filter(({ name, long }) => (only ? name === only : isLong || long !== true));
+    const wanted = bitbucketFaults.filter(({ name, long }) => isWanted(name) && (isLong || long !== true));
     const problems: string[] = [];
     let good = 0;
     await pMap(

@@ -76,7 +76,7 @@ const damages: readonly Damage[] = [
 export const damagedStoreCheck: Check = {
   name: 'damaged-store',
   minutes: { short: 4, long: 20 },
-  run: async ({ seed, random, isLong, folder }) => {
+  run: async ({ seed, random, isLong, isWanted, folder }) => {
     const repositories = await writeHistory(join(folder, 'repositories'), seed, plan);
     const stores = {
       stopped: await storeInTheMiddle('stopped', join(folder, 'stopped'), seed, repositories),
@@ -84,6 +84,7 @@ export const damagedStoreCheck: Check = {
     };
     const trials = Array.from({ length: isLong ? 8 : 1 }, () => damages)
       .flat()
+      .filter(({ name }) => isWanted(name))
       .map((damage) => ({ damage, own: random.below(1_000_000) }));
     const counts = { aside: 0, repaired: 0 };
     const problems: string[] = [];

@@ -72,11 +72,11 @@ const hindrances: readonly Hindrance[] = [
 export const diskCheck: Check = {
   name: 'disk',
   minutes: { short: 3, long: 3 },
-  run: async ({ seed, folder }) => {
+  run: async ({ seed, isWanted, folder }) => {
     const repositories = await writeHistory(join(folder, 'repositories'), seed, plan);
     const problems: string[] = [];
     const figures: string[] = [];
-    for (const hindrance of hindrances) {
+    for (const hindrance of hindrances.filter(({ name }) => isWanted(name))) {
       if (hindrance.missing !== undefined) {
         figures.push(`${hindrance.name}: not tried, ${hindrance.missing}`);
         continue;

@@ -81,10 +81,10 @@ const calls: readonly Call[] = ['register', 'heartbeat', 'list', 'accept', 'repo
 export const seiFaultsCheck: Check = {
   name: 'sei-faults',
   minutes: { short: 4, long: 15 },
-  run: async ({ seed, isLong, folder }) => {
+  run: async ({ seed, isLong, isWanted, folder }) => {
     const repositories = await writeHistory(join(folder, 'repositories'), seed, plan);
     const lives = calls.flatMap((call) => {
-      const suitable = faults.filter((fault) => fault.calls?.includes(call) ?? true);
+      const suitable = faults.filter(({ name, calls: of }) => isWanted(name) && (of?.includes(call) ?? true));
       const chosen = isLong || call === 'push' ? suitable : some(suitable, 6, seededRandom(seed));
       return chunks(chosen, 6).map((chunk) => ({ call, chosen: chunk }));
     });

@@ -136,12 +136,13 @@ const troubles: readonly Trouble[] = [
 export const seiTroubleCheck: Check = {
   name: 'sei-trouble',
   minutes: { short: 3, long: 3 },
-  run: async ({ seed, folder }) => {
+  run: async ({ seed, isWanted, folder }) => {
+    const wanted = troubles.filter(({ name }) => isWanted(name));
     const repositories = await writeHistory(join(folder, 'repositories'), seed, plan);
     const problems: string[] = [];
     let good = 0;
     await pMap(
-      troubles,
+      wanted,
       async (trouble) => {
         await using world = await World.create({ seed, repositories, ...trouble.world });
         const findings = new Findings();
@@ -160,6 +161,6 @@ export const seiTroubleCheck: Check = {
       },
       { concurrency: 3 },
     );
-    return { figure: `${good} of ${troubles.length}`, problems };
+    return { figure: `${good} of ${wanted.length}`, problems };
   },
 };
