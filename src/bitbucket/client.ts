@@ -179,7 +179,9 @@ export class BitbucketClient {
         if (error.kind === 'auth' && chooseAccount(this.#accounts) !== undefined) continue;
         if (error.kind !== 'throttled' || this.#probing !== undefined) throw error;
         this.counts.throttled++;
-        const pauseMs = retryDelayMs(error, throttles, retryPolicy, this.#clock.random) ?? 0;
+        const backOffMs = retryDelayMs(error, throttles, retryPolicy, this.#clock.random) ?? 0;
+        // What is short here, and not at the server, may be there again at any moment.
+        const pauseMs = error.statusCode === 429 ? backOffMs : (error.retryAfterMs ?? backOffMs);
         this.#onPaused(error, pauseMs);
         if (error.statusCode === 429) account.gate.throttled(pauseMs, this.#clock.elapsedMs());
         else account.gate.pause(pauseMs, this.#clock.elapsedMs());

@@ -24,13 +24,12 @@ export function telemetry(
   jobs: { readonly done: number; readonly running: number; readonly total: number },
 ): Telemetry {
   const heap = getHeapStatistics();
-  const total = process.memoryUsage.rss();
   return {
     version,
     uptime: Math.round(process.uptime() * 1000),
     memory: {
       free: Math.round((heap.total_heap_size - heap.used_heap_size) / mib),
-      total: Math.round(total / mib),
+      total: Math.round(heap.total_heap_size / mib),
       max: Math.round(heap.heap_size_limit / mib),
     },
     cpu: { cores: availableParallelism() },

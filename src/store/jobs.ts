@@ -91,7 +91,7 @@ export class Jobs {
 
   setDone(id: string, doneAtMs: number, outcome: { readonly result?: unknown; readonly exception?: unknown }): void {
     this.#database
-      .prepare('UPDATE jobs SET done_at_ms = ?, result = ?, exception = ? WHERE id = ?')
+      .prepare('UPDATE jobs SET done_at_ms = max(?, created_at_ms), result = ?, exception = ? WHERE id = ?')
       .run(doneAtMs, toText(outcome.result), toText(outcome.exception), id);
   }
 

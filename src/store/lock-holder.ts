@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 
 interface Holder {
@@ -21,6 +21,10 @@ export function readHolder(storePath: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+export function removeHolder(storePath: string): void {
+  rmSync(holderPath(storePath), { force: true });
 }
 
 function holderPath(storePath: string): string {

@@ -2,6 +2,7 @@ import { renameSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { toSatelliteError } from '../errors.ts';
 import { inTransaction, openDatabase } from './database.ts';
+import { removeHolder } from './lock-holder.ts';
 import { isSealed, seal } from './sealed-json.ts';
 import { setAside } from './set-aside.ts';
 
@@ -50,6 +51,7 @@ export function repairStore(path: string, nowMs: number): Repair {
   }
   const aside = setAside(path, nowMs);
   renameSync(newPath, path);
+  removeHolder(newPath);
   return { aside, kept, failedJobs };
 }
 
@@ -105,8 +107,11 @@ function copyJobs(from: DatabaseSync, to: DatabaseSync, nowMs: number): number {
   return copied;
 }
 
+/** A file that was cut short may not even have the table. */
 function* readable(database: DatabaseSync, table: string) {
   try {
+    const schema = database.prepare(`SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?`);
+    if (schema.get(table) === undefined) return;
     yield* database.prepare(`SELECT * FROM ${table}`).iterate();
   } catch (thrown) {
     // What comes after a damaged place cannot be reached; the rest of the window is asked for again.

@@ -39,13 +39,19 @@ describe('jobs', () => {
     expect(store.jobs.list().map(({ id }) => id)).toEqual(['b', 'a', 'late']);
   });
 
+  test('are never done before they were created, whatever the clock of the machine does', () => {
+    const store = withJob();
+    store.jobs.setDone('a', 7, {});
+    expect(store.jobs.get('a')?.doneAtMs).toBe(store.jobs.get('a')?.createdAtMs);
+  });
+
   test('are done with a result, an exception, or both', () => {
     const store = new Store(':memory:');
     for (const id of ['a', 'b']) store.jobs.add(newJob(id));
-    store.jobs.setDone('a', 7, { result: { empty: true } });
-    store.jobs.setDone('b', 8, { result: { count: 0 }, exception: { message: 'no' } });
-    expect(store.jobs.get('a')).toMatchObject({ doneAtMs: 7, result: { empty: true }, exception: undefined });
-    expect(store.jobs.get('b')).toMatchObject({ doneAtMs: 8, result: { count: 0 }, exception: { message: 'no' } });
+    store.jobs.setDone('a', 7_000, { result: { empty: true } });
+    store.jobs.setDone('b', 8_000, { result: { count: 0 }, exception: { message: 'no' } });
+    expect(store.jobs.get('a')).toMatchObject({ doneAtMs: 7_000, result: { empty: true }, exception: undefined });
+    expect(store.jobs.get('b')).toMatchObject({ doneAtMs: 8_000, result: { count: 0 }, exception: { message: 'no' } });
   });
 
   test('count a failure once, however often it is met', () => {
