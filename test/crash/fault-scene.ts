@@ -35,7 +35,7 @@ export interface BitbucketFault {
   /** What it hid comes with the next scan. */
   readonly isCompleteLater?: true;
   /** Differences from git that the fault itself makes. */
-  readonly alters?: true;
+  readonly alters?: RegExp;
   readonly satellite?: SatelliteOptions;
   /** More that has to be so once the job with the fault has ended. */
   readonly afterwards?: (scene: Scene, job: JobView) => void | Promise<void>;
@@ -158,7 +158,9 @@ export class Scene {
   }
 
   #withoutAlterations(found: Findings): Findings {
-    if (this.fault.alters === true) found.differing.length = 0;
+    const { alters } = this.fault;
+    const differing = found.differing.splice(0).filter((one) => alters?.test(one) !== true);
+    found.differing.push(...differing);
     return found;
   }
 }

@@ -70,12 +70,14 @@ const wanted = values.only.length === 0 ? checks : checks.filter(({ name }) => v
 let failed = 0;
 let pending = 0;
 for (const check of wanted) {
+  const checkStartedAtMs = performance.now();
   const outcome = await run(check);
+  const seconds = Math.round((performance.now() - checkStartedAtMs) / 1000);
   const { figure, problems } = outcome;
   const verdict = outcome.pending !== undefined ? 'pending' : problems.length === 0 ? 'ok' : 'FAILED';
   if (verdict === 'FAILED') failed++;
   if (verdict === 'pending') pending++;
-  say(`${check.name.padEnd(18)} ${figure}   ${verdict}`);
+  say(`${check.name.padEnd(17)} ${figure}, ${seconds} s   ${verdict}`);
   if (outcome.pending !== undefined) say(`    ${outcome.pending}`);
   for (const problem of problems) say(`    ${problem}`);
   if (verdict === 'FAILED') {

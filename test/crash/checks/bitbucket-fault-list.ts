@@ -5,6 +5,7 @@ import { type BitbucketFault, type Ends, type Scene, victim } from '../fault-sce
 
 const commits = 'commits\\?';
 const diff = 'diff\\?';
+const eitherDiff = '(diff\\?|commits/[0-9a-f]{40}/diff)';
 const html = '<html><body><h1>Sign in</h1></body></html>';
 
 /** Bitbucket's own way of saying no (bitbucket-dc-rest §2). */
@@ -93,7 +94,21 @@ const answers: readonly BitbucketFault[] = [
   },
   status('409', 'skip', 'BITBUCKET_CONFLICT', refusal(409, 'pull.IllegalPullRequestStateException')),
   status('500', 'skip', 'BITBUCKET_SERVER_ERROR', { status: 500 }),
-  status('500 of one diff', 'note', 'BITBUCKET_SERVER_ERROR', { status: 500, times: 1 }, { tail: diff, alters: true }),
+  {
+    name: '500 of one raw diff',
+    ends: 'nothing',
+    arm: (scene) => scene.strike(diff, { status: 500, times: 1 }),
+  },
+  {
+    name: '500 of one diff',
+    ends: 'note',
+    code: 'BITBUCKET_SERVER_ERROR',
+    alters: /^commit alpha/,
+    arm: async (scene) => {
+      const id = await new ScratchRepository(scene.repository.gitDir).git('rev-parse', 'main~3');
+      return scene.strike(`(diff\\?until=${id}|commits/${id}/diff)`, { status: 500 });
+    },
+  },
   status('500 of the pull requests', 'skip', 'BITBUCKET_SERVER_ERROR', { status: 500 }, { tail: 'pull-requests\\?' }),
   status(
     '500 of the activities',
@@ -104,7 +119,13 @@ const answers: readonly BitbucketFault[] = [
   ),
   status('500 of the tags', 'skip', 'BITBUCKET_SERVER_ERROR', { status: 500 }, { tail: 'tags\\?', long: true }),
   status('504 for good', 'skip', 'BITBUCKET_SERVER_ERROR', { status: 504 }, { hurried: true }),
-  status('504 of the diffs for good', 'skip', 'BITBUCKET_SERVER_ERROR', { status: 504 }, { tail: diff, hurried: true }),
+  status(
+    '504 of the diffs for good',
+    'skip',
+    'BITBUCKET_SERVER_ERROR',
+    { status: 504 },
+    { tail: eitherDiff, hurried: true },
+  ),
   again('501', { status: 501 }),
   again('502', { status: 502, body: html }),
   again('503', { status: 503, headers: { 'Retry-After': '1' } }),
@@ -227,6 +248,9 @@ function endlessRepeat(): (page: Record<string, unknown>) => object {
   };
 }
 
+/** A target that goes back gives an open pull request more commits, and leaves its date: SEI does not take it again. */
+const commitsOfPullRequests = /^pull request .*: \.commits/;
+
 const movements: readonly BitbucketFault[] = [
   {
     name: 'permission withdrawn in the middle',
@@ -252,11 +276,18 @@ const movements: readonly BitbucketFault[] = [
       };
     },
   },
-  { name: 'covered tip forced away', ends: 'nothing', second: true, arm: (scene) => forcePush(scene, false) },
+  {
+    name: 'covered tip forced away',
+    ends: 'nothing',
+    second: true,
+    alters: commitsOfPullRequests,
+    arm: (scene) => forcePush(scene, false),
+  },
   {
     name: 'covered tip forced away and collected',
     ends: 'nothing',
     second: true,
+    alters: commitsOfPullRequests,
     arm: (scene) => forcePush(scene, true),
   },
   status(
@@ -295,7 +326,7 @@ const contents: readonly BitbucketFault[] = [
   {
     name: 'a diff of 200 MB',
     ends: 'nothing',
-    alters: true,
+    alters: /^commit/,
     arm: (scene) => scene.strike(diff, { times: 1, stream: hugeDiff }),
     afterwards: ({ world, keeper, wrong }) => {
       const mib = Math.round(keeper.current.peakRssBytes / 2 ** 20);
@@ -320,7 +351,7 @@ const contents: readonly BitbucketFault[] = [
   {
     name: 'NUL and half a surrogate pair in texts',
     ends: 'nothing',
-    alters: true,
+    alters: /./,
     arm: (scene) => {
       const rewrite = (text: string) =>
         text.replace(/"(message|title|displayName|name|description)":"/g, '$&\\u0000\\ud800\\udc00\\ud800 ');
@@ -333,7 +364,7 @@ const contents: readonly BitbucketFault[] = [
   {
     name: 'commits without people',
     ends: 'nothing',
-    alters: true,
+    alters: /^commit/,
     arm: (scene) => {
       const nobody = [{}, { author: null }, { committer: null }, { author: null, committer: null }];
       const rewrite = page(({ values }) => ({
@@ -345,7 +376,7 @@ const contents: readonly BitbucketFault[] = [
   {
     name: 'commits without e-mail',
     ends: 'nothing',
-    alters: true,
+    alters: /^commit/,
     arm: (scene) => scene.strike(commits, { rewrite: (text) => text.replaceAll(/,"emailAddress":"[^"]*"/g, '') }),
   },
   {

@@ -25,6 +25,11 @@ interface SeiFault {
   readonly calls?: readonly Call[];
 }
 
+const calls: readonly Call[] = ['register', 'heartbeat', 'list', 'accept', 'report', 'push'];
+
+/** A 200 to `register` that SEI has not said would be believed. */
+const withoutRegister = calls.filter((call) => call !== 'register');
+
 /** Calls whose answer nobody reads. */
 const unread: readonly Call[] = ['register', 'heartbeat'];
 const unreadable = (call: Call) => (unread.includes(call) ? undefined : 'SEI_ANSWER_UNREADABLE');
@@ -50,9 +55,14 @@ const faults: readonly SeiFault[] = [
   { name: '429 without a word', rule: { status: 429 }, code: every('SEI_THROTTLED') },
   { name: '401', rule: { status: 401 }, code: every('SEI_KEY_REFUSED') },
   { name: '403', rule: { status: 403 }, code: every('SEI_KEY_REFUSED') },
-  { name: 'empty', rule: { status: 200, body: '' }, code: unreadable },
-  { name: 'HTML', rule: { status: 200, body: '<h1>Sign in</h1>' }, code: unreadable },
-  { name: 'JSON cut short', rule: { status: 200, body: '{"records":[{"job_' }, code: unreadable },
+  { name: 'empty', rule: { status: 200, body: '' }, code: unreadable, calls: withoutRegister },
+  { name: 'HTML', rule: { status: 200, body: '<h1>Sign in</h1>' }, code: unreadable, calls: withoutRegister },
+  {
+    name: 'JSON cut short',
+    rule: { status: 200, body: '{"records":[{"job_' },
+    code: unreadable,
+    calls: withoutRegister,
+  },
   {
     name: 'content-length too long',
     rule: { status: 200, body: '{"records":[]}', headers: { 'Content-Length': '50' }, times: 1 },
@@ -71,8 +81,6 @@ const faults: readonly SeiFault[] = [
   { name: 'not acknowledged', rule: { status: 200, body: {} }, code: () => undefined, calls: ['report'] },
   { name: 'no pointer', rule: { status: 200, body: { records: [], count: 0 } }, code: unreadable, calls: ['push'] },
 ];
-
-const calls: readonly Call[] = ['register', 'heartbeat', 'list', 'accept', 'report', 'push'];
 
 /**
  * Each fault befalls each call, one job after the other in one life of the satellite: the log names it, the job succeeds
