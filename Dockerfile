@@ -8,17 +8,17 @@
 ARG NODE_IMAGE=node:24-slim
 
 FROM ${NODE_IMAGE} AS build
-# A mirror, where the build has no internet.
-ARG NPM_REGISTRY=https://registry.npmjs.org/
+# A mirror, where the build has no internet; npm's own registry otherwise.
+ARG NPM_REGISTRY=
 # A mirror may have a certificate of your own authority: the build trusts those that the image knows.
 ENV NODE_USE_SYSTEM_CA=1
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # The build needs the compiler; the image does not. No package gets to run a script of its own.
-RUN npm ci --ignore-scripts --registry "$NPM_REGISTRY"
+RUN npm ci --ignore-scripts ${NPM_REGISTRY:+--registry "$NPM_REGISTRY"}
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
-RUN npm run build && npm prune --omit=dev --ignore-scripts --registry "$NPM_REGISTRY"
+RUN npm run build && npm prune --omit=dev --ignore-scripts ${NPM_REGISTRY:+--registry "$NPM_REGISTRY"}
 # Slim images have no ca-certificates, and fetching them would need a mirror of Debian's. Node.js carries the same list.
 RUN if [ -s /etc/ssl/certs/ca-certificates.crt ]; then cp /etc/ssl/certs/ca-certificates.crt /ca-certificates.crt; \
     else node -p 'tls.rootCertificates.join("\n")' > /ca-certificates.crt; fi
