@@ -28,7 +28,7 @@ export const bitbucketFaultsCheck: Check = {
         if (found.length === 0) good++;
         problems.push(...found.map((one) => `${fault.name}: ${one}`));
       },
-      { concurrency: 4 },
+      { concurrency: 6 },
     );
     return { figure: `${good} of ${wanted.length} end as declared`, problems };
   },
