@@ -1,4 +1,5 @@
 import { unwatchFile, watchFile } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { Accounts } from '../bitbucket/accounts.ts';
 import { systemClock } from '../clock.ts';
@@ -65,7 +66,8 @@ async function run(options: RunOptions): Promise<number> {
   for (;;) {
     logWarnings(loaded, logger);
     const unwatch = reloads.watch(secretFiles(loaded));
-    const daemon = startedDaemon(loaded, logger, accounts);
+    const daemon = await daemonWithRoom(() => createDaemon(loaded, logger, accounts), { logger, stopped });
+    if (daemon === undefined) return exitCodes.ok;
     const hideProgress = process.stderr.isTTY ? showProgress(process.stderr, () => daemon.progress()) : () => undefined;
     try {
       if (options.once === true) {
@@ -101,8 +103,28 @@ function logWarnings({ config, warnings }: LoadedConfig, logger: Logger): void {
   }
 }
 
+const fullDiskRetryMs = 1_000;
+
+/** A full disk is waited for here, too, as it is in the middle of the work. Undefined: the satellite is to stop. */
+async function daemonWithRoom(
+  create: () => Daemon,
+  { logger, stopped }: Pick<RunningDaemon, 'logger' | 'stopped'>,
+): Promise<Daemon | undefined> {
+  for (let waits = 0; ; waits++) {
+    try {
+      return create();
+    } catch (error) {
+      if (!(error instanceof SatelliteError) || error.code !== 'STORE_FULL') throw error;
+      const { code, message, hint } = error;
+      if (waits === 0) logger.error('The disk is full; the satellite waits for room', { code, error: message, hint });
+    }
+    const signal = await Promise.race([stopped, delay(fullDiskRetryMs)]);
+    if (signal !== undefined) return undefined;
+  }
+}
+
 /** With a store that is damaged already, the next attempt has a new one. */
-function startedDaemon({ config }: LoadedConfig, logger: Logger, accounts: Accounts): Daemon {
+function createDaemon({ config }: LoadedConfig, logger: Logger, accounts: Accounts): Daemon {
   const version = satelliteVersion(process.env);
   const { dataDir } = config.satellite;
   logger.info('Satellite starts', { version, config: config.path, dataDir });

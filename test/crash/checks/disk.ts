@@ -7,7 +7,7 @@ import type { Check } from '../check.ts';
 import { Findings } from '../findings.ts';
 import { type RepositoryPlan, writeHistory } from '../history.ts';
 import { Keeper } from '../keeper.ts';
-import { canMount, seenBy, withDisk } from '../namespace.ts';
+import { ballast, canMount, seenBy, withDisk } from '../namespace.ts';
 import { Jobs, rest } from '../oracle.ts';
 import type { LogLine, SatelliteOptions } from '../satellite.ts';
 import { World } from '../world.ts';
@@ -25,7 +25,7 @@ interface Hindrance {
   /** Undefined where this machine cannot do it, with the reason. */
   readonly missing: string | undefined;
   readonly satellite: (dataDir: string) => SatelliteOptions;
-  readonly before: 'the job' | 'its end';
+  readonly before: 'the start' | 'the job' | 'its end';
   readonly impose: (keeper: Keeper, dataDir: string) => () => void;
 }
 
@@ -33,6 +33,16 @@ const noMounts = canMount ? undefined : 'unshare -m is not allowed here';
 const noLimits = spawnSync('prlimit', ['--version']).status === 0 ? undefined : 'there is no prlimit here';
 
 const hindrances: readonly Hindrance[] = [
+  {
+    name: 'full before the start',
+    code: 'STORE_FULL',
+    missing: noMounts,
+    satellite: (dataDir) => ({ wrapper: withDisk(dataDir, { mib: 8, full: true }) }),
+    before: 'the start',
+    impose: ({ current }, dataDir) => {
+      return () => rmSync(join(seenBy(current.child.pid, dataDir), ballast));
+    },
+  },
   {
     name: 'full before the job',
     code: 'STORE_FULL',
@@ -102,9 +112,11 @@ async function hinder(hindrance: Hindrance, seed: number, repositories: readonly
   let resumedMs = Number.NaN;
   try {
     keeper.start();
-    await keeper.current.ready;
-    await delay(500);
-    let relieve = imposedBefore === 'the job' ? impose(keeper, dataDir) : () => {};
+    if (imposedBefore !== 'the start') {
+      await keeper.current.ready;
+      await delay(500);
+    }
+    let relieve = imposedBefore === 'its end' ? () => {} : impose(keeper, dataDir);
     const job = jobs.run({ timeoutMs: 90_000 });
     if (imposedBefore === 'its end') {
       while (world.bitbucket.requests.count('raw-diff') < 20) await delay(10);
@@ -142,8 +154,8 @@ function progress({ bitbucket, sei }: World): number {
 
 /** Writes until nothing more fits. */
 function fill({ current }: Keeper, dataDir: string): () => void {
-  const ballast = join(seenBy(current.child.pid, dataDir), 'ballast');
-  const file = openSync(ballast, 'w');
+  const path = join(seenBy(current.child.pid, dataDir), ballast);
+  const file = openSync(path, 'w');
   for (const bytes of [65_536, 4_096, 512, 1]) {
     const block = Buffer.alloc(bytes, 1);
     try {
@@ -153,7 +165,7 @@ function fill({ current }: Keeper, dataDir: string): () => void {
     }
   }
   closeSync(file);
-  return () => rmSync(ballast);
+  return () => rmSync(path);
 }
 
 /** It cannot begin there, and says why instead of crashing. */
