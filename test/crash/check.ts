@@ -16,8 +16,6 @@ export interface Outcome {
   readonly figure: string;
   /** Empty: the check has passed. */
   readonly problems: readonly string[];
-  /** Why it cannot be held against the program yet; its problems then do not count. */
-  readonly pending?: string;
 }
 
 export interface Check {
@@ -25,5 +23,7 @@ export interface Check {
   readonly name: string;
   /** After so long the driver gives up, short and long. */
   readonly minutes: { readonly short: number; readonly long: number };
+  /** It measures times: no other check runs beside it. */
+  readonly isAlone?: true;
   readonly run: (context: Context) => Promise<Outcome>;
 }

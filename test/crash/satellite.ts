@@ -1,15 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 /** The built program, or another build of it. */
 export const program = process.env.SATELLITE_PROGRAM ?? fileURLToPath(new URL('../../dist/main.js', import.meta.url));
-
-/** The folder that `dist` and `schemas` lie in. */
-export const programFolder = dirname(dirname(program));
 
 export interface LogLine {
   readonly level: string;

@@ -7,7 +7,6 @@ import { startSyntheticBitbucket } from '../../simulators/bitbucket-synthetic.ts
 import { satelliteYml } from '../../simulators/satellite-process.ts';
 import { type SeiSimulator, startSeiSimulator } from '../../simulators/sei/simulator.ts';
 import type { Check, Outcome } from '../check.ts';
-import { knowsSection } from '../features.ts';
 import { program, Satellite } from '../satellite.ts';
 import { integrationId } from '../world.ts';
 
@@ -55,9 +54,6 @@ export const storeCapCheck: Check = {
   name: 'store-cap',
   minutes: { short: 4, long: 4 },
   run: async ({ folder }): Promise<Outcome> => {
-    if (!knowsSection('store')) {
-      return { figure: '', problems: [], pending: 'the configuration has no satellite.store.max_bytes yet' };
-    }
     const project = { key: 'BULK', repositories: 60, commits: 3_000, pullRequests: 0 };
     await using sei = await startSeiSimulator();
     await using bitbucket = await startSyntheticBitbucket([project]);
