@@ -18,6 +18,9 @@ interface Group {
   readonly tail: Buffer;
 }
 
+/** What the vendor's image puts into a file at most (sei-protocol §3.3). */
+const maxRecords = 500;
+
 const comma = Buffer.from(',');
 const listNames = { commits: 'commits', tags: 'tags', pull_requests: 'pullRequests' } as const;
 
@@ -51,10 +54,12 @@ export class PageBuilder {
     return this.#head(this.#options.number).length + this.#recordBytes + this.#tail().length;
   }
 
-  /** False where the item would make the page too large; an empty page takes anything. */
+  /** False where the item would make the page too large or its records too many; an empty page takes anything. */
   fits(repository: BitbucketRepository, item: Buffer): boolean {
     if (this.#itemCount === 0) return true;
-    const group = this.#groups.get(repository.id) ?? this.#newGroup(repository);
+    const known = this.#groups.get(repository.id);
+    if (known === undefined && this.#recordCount >= maxRecords) return false;
+    const group = known ?? this.#newGroup(repository);
     // One more digit in the record count is the only byte this does not see.
     const bytes = this.bytes + group.head.length + item.length + group.tail.length + 2;
     return bytes <= this.#options.maxBytes;

@@ -173,6 +173,14 @@ describe('cutting by size', () => {
     expect(pages.map(({ itemCount }) => itemCount)).toEqual([1, 1, 2]);
   });
 
+  test('holds five hundred records at most, and any number of items in them', () => {
+    const of = (id: number, n: number) => ({ repositoryId: id, item: { n } });
+    const additions = Array.from({ length: 1_001 }, (_, id) => [of(id + 1, 1), of(id + 1, 2)]).flat();
+    const pages = cut(additions, Number.MAX_SAFE_INTEGER);
+    expect(pages.map((page) => parse(page).count)).toEqual([500, 500, 1]);
+    expect(pages.map(({ itemCount }) => itemCount)).toEqual([1_000, 1_000, 2]);
+  });
+
   test('a page is filled: only one record and a digit of it may stay unused', () => {
     const additions = Array.from({ length: 2_000 }, (_, n) => ({ repositoryId: 1, item: { n } }));
     const pages = cut(additions, 4_000);
