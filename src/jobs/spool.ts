@@ -3,7 +3,7 @@ import type { CommitFilesReader } from '../crawl/commit-files.ts';
 import type { Crawled } from '../crawl/scan.ts';
 import type { DataType } from '../data-type.ts';
 import { killPoint } from '../ops/kill-point.ts';
-import { PageBuilder } from '../records/page-builder.ts';
+import { PageBuilder, pageItem } from '../records/page-builder.ts';
 import type { Failure, Job } from '../store/jobs.ts';
 import type { KnownPullRequest } from '../store/pull-requests.ts';
 import type { CoveredTip, SliceKey } from '../store/slices.ts';
@@ -57,7 +57,7 @@ export class Spool {
   }
 
   async append(slice: SliceKey, repository: BitbucketRepository, { record, cursor, found }: Crawled): Promise<void> {
-    const item = record === undefined ? undefined : Buffer.from(JSON.stringify(record));
+    const item = record === undefined ? undefined : pageItem(record);
     // From the last look at `#flushing` on nothing here may wait: what is added to a page while it is written is lost.
     for (;;) {
       while (this.#flushing !== undefined) await this.#flushing;

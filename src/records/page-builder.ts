@@ -12,22 +12,36 @@ export interface PageOptions {
   readonly maxBytes: number;
 }
 
+/** An item as JSON, and how many bytes that will be. */
+export interface PageItem {
+  readonly json: string;
+  readonly bytes: number;
+}
+
 interface Group {
-  readonly head: Buffer;
-  readonly items: Buffer[];
-  readonly tail: Buffer;
+  readonly head: string;
+  readonly items: string[];
+  readonly tail: string;
+  /** Of head and tail. */
+  readonly bytes: number;
 }
 
 /** What the vendor's image puts into a file at most (sei-protocol §3.3). */
 const maxRecords = 500;
 
-const comma = Buffer.from(',');
+const comma = ',';
+const { byteLength } = Buffer;
 const listNames = { commits: 'commits', tags: 'tags', pull_requests: 'pullRequests' } as const;
+
+export function pageItem(value: unknown): PageItem {
+  const json = JSON.stringify(value);
+  return { json, bytes: Buffer.byteLength(json) };
+}
 
 /**
  * One file for SEI while it fills (sei-protocol §3.2): items of any number of repositories, grouped so that each
- * repository stands in it once. Items are kept as the bytes that will be sent, so `bytes` is exact and a page is never
- * held twice.
+ * repository stands in it once. Items are kept as the text that will be sent: as small buffers each would keep alive the
+ * pool that Node cut it from, while a page fills slowly.
  */
 export class PageBuilder {
   readonly #options: PageOptions;
@@ -51,50 +65,40 @@ export class PageBuilder {
 
   /** Of the file as it would be built now. */
   get bytes(): number {
-    return this.#head(this.#options.number).length + this.#recordBytes + this.#tail().length;
+    return byteLength(this.#head(this.#options.number)) + this.#recordBytes + byteLength(this.#tail());
   }
 
   /** False where the item would make the page too large or its records too many; an empty page takes anything. */
-  fits(repository: BitbucketRepository, item: Buffer): boolean {
+  fits(repository: BitbucketRepository, item: PageItem): boolean {
     if (this.#itemCount === 0) return true;
     const known = this.#groups.get(repository.id);
     if (known === undefined && this.#recordCount >= maxRecords) return false;
     const group = known ?? this.#newGroup(repository);
     // One more digit in the record count is the only byte this does not see.
-    const bytes = this.bytes + group.head.length + item.length + group.tail.length + 2;
+    const bytes = this.bytes + group.bytes + item.bytes + 2;
     return bytes <= this.#options.maxBytes;
   }
 
-  add(repository: BitbucketRepository, item: Buffer): void {
+  add(repository: BitbucketRepository, item: PageItem): void {
     let group = this.#groups.get(repository.id);
     if (group === undefined) {
       group = this.#newGroup(repository);
       this.#groups.set(repository.id, group);
-      this.#recordBytes += group.head.length + group.tail.length + (this.#recordCount > 0 ? comma.length : 0);
+      this.#recordBytes += group.bytes + (this.#recordCount > 0 ? comma.length : 0);
       this.#recordCount++;
     }
-    this.#recordBytes += item.length + (group.items.length > 0 ? comma.length : 0);
-    group.items.push(item);
+    this.#recordBytes += item.bytes + (group.items.length > 0 ? comma.length : 0);
+    group.items.push(item.json);
     this.#itemCount++;
   }
 
   /** @param number where it became another one than it was begun with */
   build(number = this.#options.number): Buffer {
-    const parts = [this.#head(number)];
-    for (const group of this.#groups.values()) {
-      if (parts.length > 1) parts.push(comma);
-      parts.push(group.head);
-      for (const [index, item] of group.items.entries()) {
-        if (index > 0) parts.push(comma);
-        parts.push(item);
-      }
-      parts.push(group.tail);
-    }
-    parts.push(this.#tail());
-    return Buffer.concat(parts);
+    const records = Array.from(this.#groups.values(), ({ head, items, tail }) => head + items.join(comma) + tail);
+    return Buffer.from(this.#head(number) + records.join(comma) + this.#tail());
   }
 
-  #head(number: number): Buffer {
+  #head(number: number): string {
     const { tenantId, integrationId, dataType } = this.#options;
     const metadata = {
       integration_key: { tenant_id: tenantId, integration_id: integrationId },
@@ -102,24 +106,24 @@ export class PageBuilder {
       data_type: dataType,
       page_number: number,
     };
-    return Buffer.from(`{"_metadata":${JSON.stringify(metadata)},"records":[`);
+    return `{"_metadata":${JSON.stringify(metadata)},"records":[`;
   }
 
-  #tail(): Buffer {
-    return Buffer.from(`],"count":${this.#recordCount}}`);
+  #tail(): string {
+    return `],"count":${this.#recordCount}}`;
   }
 
   #newGroup(repository: BitbucketRepository): Group {
     const { dataType } = this.#options;
     if (dataType === 'repositories') {
-      return { head: Buffer.from('{"repository":'), items: [], tail: Buffer.from('}') };
+      return newGroup('{"repository":', '}');
     }
     const project = JSON.stringify(projectRecord(repository.project));
     const record = JSON.stringify(repositoryRecord(repository));
-    return {
-      head: Buffer.from(`{"project":${project},"repository":${record},"${listNames[dataType]}":[`),
-      items: [],
-      tail: Buffer.from(']}'),
-    };
+    return newGroup(`{"project":${project},"repository":${record},"${listNames[dataType]}":[`, ']}');
   }
+}
+
+function newGroup(head: string, tail: string): Group {
+  return { head, items: [], tail, bytes: byteLength(head) + byteLength(tail) };
 }

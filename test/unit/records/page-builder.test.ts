@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { BitbucketRepository } from '../../../src/bitbucket/types.ts';
 import { type DataType, dataTypes } from '../../../src/data-type.ts';
-import { PageBuilder, type PageOptions } from '../../../src/records/page-builder.ts';
+import { PageBuilder, type PageOptions, pageItem } from '../../../src/records/page-builder.ts';
 
 const listNames: Readonly<Record<DataType, string>> = {
   commits: 'commits',
@@ -28,10 +28,6 @@ const text = fc.string({ unit: 'binary', maxLength: 12 });
 
 function repository(id: number, name = `repository ${id}`): BitbucketRepository {
   return { id, slug: `r${id}`, name, project: { key: 'PAY', name: 'Zahlung €' } };
-}
-
-function itemBytes(item: object): Buffer {
-  return Buffer.from(JSON.stringify(item));
 }
 
 function newPage(options: Partial<PageOptions> = {}): PageBuilder {
@@ -71,7 +67,7 @@ describe('a page', () => {
         const page = newPage({ ...rest, dataType });
         const groups = new Map<number, object[]>();
         for (const { repositoryId, item } of additions) {
-          page.add(repository(repositoryId, nameOf[repositoryId]), itemBytes(item));
+          page.add(repository(repositoryId, nameOf[repositoryId]), pageItem(item));
           groups.set(repositoryId, [...(groups.get(repositoryId) ?? []), item]);
         }
         const built = page.build();
@@ -97,7 +93,7 @@ describe('a page', () => {
     const page = newPage();
     expect(page.bytes).toBe(page.build().length);
     for (let id = 1; id <= 101; id++) {
-      page.add(repository(id), itemBytes({ id }));
+      page.add(repository(id), pageItem({ id }));
       expect(page.bytes).toBe(page.build().length);
     }
     expect(parse(page).count).toBe(101);
@@ -105,7 +101,7 @@ describe('a page', () => {
 
   test('a record names project and repository before its items', () => {
     const page = newPage({ dataType: 'pull_requests' });
-    page.add(repository(3), itemBytes({ id: 1 }));
+    page.add(repository(3), pageItem({ id: 1 }));
     expect(parse(page).records).toEqual([
       {
         project: { key: 'PAY', name: 'Zahlung €' },
@@ -117,8 +113,8 @@ describe('a page', () => {
 
   test('of repositories holds them alone', () => {
     const page = newPage({ dataType: 'repositories' });
-    page.add(repository(3), itemBytes({ id: 3, slug: 'r3' }));
-    page.add(repository(4), itemBytes({ id: 4, slug: 'r4' }));
+    page.add(repository(3), pageItem({ id: 3, slug: 'r3' }));
+    page.add(repository(4), pageItem({ id: 4, slug: 'r4' }));
     expect(parse(page)).toMatchObject({
       records: [{ repository: { id: 3, slug: 'r3' } }, { repository: { id: 4 } }],
       count: 2,
@@ -136,7 +132,7 @@ describe('cutting by size', () => {
   function cut(additions: readonly Step[], maxBytes: number): PageBuilder[] {
     const pages = [newPage({ maxBytes })];
     for (const { repositoryId, item } of additions) {
-      const bytes = itemBytes(item);
+      const bytes = pageItem(item);
       if (!pages.at(-1)?.fits(repository(repositoryId), bytes)) pages.push(newPage({ maxBytes, number: pages.length }));
       pages.at(-1)?.add(repository(repositoryId), bytes);
     }
