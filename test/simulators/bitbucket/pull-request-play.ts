@@ -159,6 +159,16 @@ export class PullRequestPlay {
     this.#record(pullRequest, pullRequest.author, when.at ?? this.#now(), details);
   }
 
+  async removeReviewer(id: number, user: string, when: When = {}): Promise<void> {
+    const pullRequest = await this.#get(id, 'OPEN');
+    const account = this.#accounts.ofName(user);
+    const index = pullRequest.reviewers.findIndex((reviewer) => reviewer.user.id === account.id);
+    if (index < 0) throw new Error(`${user} does not review pull request ${id}`);
+    pullRequest.reviewers.splice(index, 1);
+    const details = { action: 'UPDATED', addedReviewers: [], removedReviewers: [account] } as const;
+    this.#record(pullRequest, pullRequest.author, when.at ?? this.#now(), details);
+  }
+
   async editTitle(id: number, title: string, when: When = {}): Promise<void> {
     const pullRequest = await this.#get(id);
     pullRequest.title = title;
