@@ -83,7 +83,21 @@ export interface History {
 
 const small = fc.nat(7);
 const deed: fc.Arbitrary<Deed> = fc.record({
-  deed: fc.constantFrom(...deedNames, 'commit', 'commit', 'open', 'open', 'approve', 'comment', 'merge', 'push'),
+  deed: fc.constantFrom(
+    ...deedNames,
+    'commit',
+    'commit',
+    'open',
+    'open',
+    'approve',
+    'comment',
+    'merge',
+    'push',
+    'rewrite',
+    'mergeLate',
+    'reopen',
+    'decline',
+  ),
   where: small,
   which: small,
   how: small,

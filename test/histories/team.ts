@@ -22,6 +22,9 @@ export interface PlayedPullRequest {
   mayBeOverlooked: boolean;
   /** The target was rewritten since the last change that SEI can see: its commits are others now, its date is not. */
   hasMovedTarget: boolean;
+  /** What was done last may have left the list as it was when it was read. */
+  mayLookUnchanged: boolean;
+  readonly reviewed: Set<string>;
   comments: number[];
 }
 
@@ -36,6 +39,8 @@ export interface TeamRepository {
   /** Undoes the hiding; undefined: visible. */
   show: (() => void) | undefined;
   isArchived: boolean;
+  /** What no branch reaches any more was thrown away since the last scan. */
+  wasCollected: boolean;
 }
 
 /**
@@ -176,12 +181,9 @@ export class Team {
       const opened = await this.#open(it);
       if (opened !== undefined) await this.#merge(it, opened);
     },
-    approve: (it, which, how) =>
-      this.#onOpen(it, which, how, (id, who) => this.#play(it).review(id, who, 'APPROVED', this.#when())),
-    needsWork: (it, which, how) =>
-      this.#onOpen(it, which, how, (id, who) => this.#play(it).review(id, who, 'NEEDS_WORK', this.#when())),
-    unapprove: (it, which, how) =>
-      this.#onOpen(it, which, how, (id, who) => this.#play(it).review(id, who, 'UNAPPROVED', this.#when())),
+    approve: (it, which, how) => this.#review(it, which, how, 'APPROVED'),
+    needsWork: (it, which, how) => this.#review(it, which, how, 'NEEDS_WORK'),
+    unapprove: (it, which, how) => this.#review(it, which, how, 'UNAPPROVED'),
     comment: async (it, which, how) => {
       const one = pick(it.pullRequests, which);
       if (one === undefined) return;
@@ -263,6 +265,7 @@ export class Team {
       pullRequests: [],
       show: undefined,
       isArchived: false,
+      wasCollected: false,
     };
     this.repositories.push(repository);
     return repository;
@@ -302,6 +305,8 @@ export class Team {
       isClosedSinceScan: false,
       mayBeOverlooked: false,
       hasMovedTarget: false,
+      mayLookUnchanged: false,
+      reviewed: new Set(),
       comments: [],
     };
     it.pullRequests.push(opened);
@@ -329,13 +334,27 @@ export class Team {
       which,
     );
     if (one === undefined) return;
-    await act(one.id, pick(people, how) ?? '', one);
+    const after = await act(one.id, pick(people, how) ?? '', one);
     this.#noteChange(one);
+    if (typeof after === 'function') after();
+  }
+
+  /** A verdict that is taken back before the next scan leaves a list as it was: that scan need not see it. */
+  async #review(it: TeamRepository, which: number, how: number, status: 'APPROVED' | 'NEEDS_WORK' | 'UNAPPROVED') {
+    await this.#onOpen(it, which, how, async (id, who, one) => {
+      await this.#play(it).review(id, who, status, this.#when());
+      const isAgain = one.mayLookUnchanged || one.reviewed.has(who);
+      one.reviewed.add(who);
+      return () => {
+        one.mayLookUnchanged = isAgain;
+      };
+    });
   }
 
   /** All but a reply show in what SEI gets, with a newer date. */
   #noteChange(one: PlayedPullRequest): void {
     one.hasMovedTarget = false;
+    one.mayLookUnchanged = false;
     if (one.isClosedSinceScan) one.mayBeOverlooked = true;
   }
 
@@ -379,6 +398,7 @@ export class Team {
 
   async #collect(it: TeamRepository): Promise<void> {
     await this.#scratch(it).git('reflog', 'expire', '--expire=now', '--all');
+    it.wasCollected = true;
     await this.#scratch(it).git('gc', '--prune=now', '--quiet');
   }
 

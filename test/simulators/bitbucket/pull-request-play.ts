@@ -122,9 +122,13 @@ export class PullRequestPlay {
     });
   }
 
+  /** The verdict that somebody has given already is none. */
   async review(id: number, user: string, status: Participant['status'], when: When = {}): Promise<void> {
     const pullRequest = await this.#get(id, 'OPEN');
     const account = this.#accounts.ofName(user);
+    const known = pullRequest.reviewers.find((one) => one.user.id === account.id);
+    const isOfNow = status === 'UNAPPROVED' || known?.lastReviewedCommit === pullRequest.from.commit;
+    if ((known?.status ?? 'UNAPPROVED') === status && isOfNow) return;
     const reviewer = reviewerOf(pullRequest, account);
     reviewer.status = status;
     if (status !== 'UNAPPROVED') reviewer.lastReviewedCommit = pullRequest.from.commit;
