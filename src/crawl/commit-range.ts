@@ -4,7 +4,7 @@ import { SatelliteError } from '../errors.ts';
 import { epochMs } from '../records/epoch-ms.ts';
 import { repositoryPath } from './repository-path.ts';
 import type { Scan } from './scan.ts';
-import { windowFromMs } from './window.ts';
+import { fullScanFromMs, windowFromMs } from './window.ts';
 
 /** Coverage key of the default branch, whichever that is at the time. */
 export const defaultBranchRef = 'HEAD';
@@ -12,8 +12,8 @@ export const defaultBranchRef = 'HEAD';
 /** Covered tip of a repository that was empty: all that comes is new, however old it is. */
 export const emptyTip = '';
 
-/** A forced push and a garbage collection can take more than one covered tip; beyond this, walking is cheaper. */
-const maxBasesTried = 3;
+/** So many of the newest covered tips are tried one by one; beyond them, each is twice as far back as the one before. */
+const nearBases = 3;
 
 /** How far out of order a listing may be before the walk gives up and takes the whole history. */
 const maxPassedRemembered = 10_000;
@@ -32,7 +32,8 @@ export interface TipRange {
  * Its base is a tip that an acknowledged scan covered at or before the window's start: then one request finds both
  * whether anything is new and what. Without one, it is the first commit on the first-parent line that is older than the
  * window and not newer than what was covered last. A date never ends the listing itself: commits that were merged late
- * carry old dates and would be lost.
+ * carry old dates and would be lost. Where a forced push and a garbage collection have taken every covered tip, the
+ * history may be another one altogether: it gets what a full scan would give it.
  */
 export async function findCommitRange(scan: Scan, repository: BitbucketRepository): Promise<TipRange | undefined> {
   const { job, store, bitbucket } = scan;
@@ -40,9 +41,12 @@ export async function findCommitRange(scan: Scan, repository: BitbucketRepositor
   const fromMs = windowFromMs(scan, repository, 'commits');
   try {
     const gone = new Set<string>();
-    const covered = store.coverage.tipsBefore(job.integrationId, repository.id, defaultBranchRef, fromMs);
-    const wasEmpty = covered[0] === emptyTip;
-    for (const base of wasEmpty ? [] : covered.slice(0, maxBasesTried)) {
+    const tipsBefore = (ms: number) =>
+      store.coverage.tipsBefore(job.integrationId, repository.id, defaultBranchRef, ms);
+    const covered = tipsBefore(fromMs);
+    const ever = tipsBefore(Number.MAX_SAFE_INTEGER);
+    const wasEmpty = covered[0] === emptyTip || ever[0] === emptyTip;
+    for (const base of wasEmpty ? [] : basesOf(covered)) {
       const range = await rangeSince(scan, repository, base);
       if (range !== undefined) return range;
       gone.add(base);
@@ -51,11 +55,16 @@ export async function findCommitRange(scan: Scan, repository: BitbucketRepositor
       if (!branch.isDefault) continue;
       const tip = branch.latestCommit;
       if (fromMs <= 0 || wasEmpty) return { tip, base: undefined };
-      const latest = store.coverage
-        .tipsBefore(job.integrationId, repository.id, defaultBranchRef, Number.MAX_SAFE_INTEGER)
-        .filter((id) => id !== emptyTip && !gone.has(id));
-      const start = await firstCovered(scan, repository, tip, latest);
-      return { tip, base: start && (await firstOlder(scan, repository, start, fromMs)) };
+      const entry = await firstCovered(
+        scan,
+        repository,
+        tip,
+        ever.filter((id) => !gone.has(id)),
+      );
+      const fullFromMs = fullScanFromMs(job.toMs, scan.integration.metadata.backfillDays);
+      const olderThanMs = entry === undefined && ever.length > 0 ? Math.min(fromMs, fullFromMs) : fromMs;
+      const start = entry === undefined ? tip : entry.start;
+      return { tip, base: start && (await firstOlder(scan, repository, start, olderThanMs)) };
     }
     return undefined;
   } catch (error) {
@@ -78,33 +87,43 @@ async function rangeSince(scan: Scan, repository: BitbucketRepository, base: str
   }
 }
 
+/** Whatever of them can still be read is right as a base; an older one costs a longer listing only. */
+function basesOf(tips: readonly string[]): string[] {
+  const bases = tips.slice(0, nearBases);
+  for (let back = nearBases + 1; back < tips.length; back *= 2) bases.push(...tips.slice(back, back + 1));
+  const oldest = tips.at(-1);
+  if (tips.length > nearBases && oldest !== undefined && !bases.includes(oldest)) bases.push(oldest);
+  return bases.filter((tip) => tip !== emptyTip);
+}
+
 /**
  * Where the first-parent line of `tip` enters what was covered last: what lies before was never sent, and a date must not
- * end the walk there, as a commit that was pushed late is old from its first day here. Undefined: nowhere.
+ * end the walk there, as a commit that was pushed late is old from its first day here. A `start` that is undefined: nowhere.
  *
- * @param latest covered tips, newest first; where none of them can be read any more, dates are all there is
+ * @param covered tips, newest first
+ * @returns undefined where none of them can be read any more
  */
 async function firstCovered(
   scan: Scan,
   repository: BitbucketRepository,
   tip: string,
-  latest: readonly string[],
-): Promise<string | undefined> {
+  covered: readonly string[],
+): Promise<{ readonly start: string | undefined } | undefined> {
   const path = repositoryPath(repository);
-  for (const since of latest.slice(0, maxBasesTried)) {
+  for (const since of basesOf(covered)) {
     try {
       const { next } = await followFirstParents(scan.bitbucket.commits(path, { until: tip, since }), tip);
-      if (next === undefined || next === tip) return next;
+      if (next === undefined || next === tip) return { start: next };
       for await (const { values } of scan.bitbucket.commits(path, { until: next, since })) {
         // The line was lost in a listing that is far out of order.
-        if (values.length > 0) return undefined;
+        if (values.length > 0) return { start: undefined };
       }
-      return next;
+      return { start: next };
     } catch (error) {
       if (!(error instanceof SatelliteError) || error.code !== 'BITBUCKET_NO_SUCH_COMMIT') throw error;
     }
   }
-  return tip;
+  return undefined;
 }
 
 /** The first commit on the first-parent line of `tip` that is older than the window; undefined: none is. */

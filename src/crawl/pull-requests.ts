@@ -6,10 +6,12 @@ import type {
   BitbucketRepository,
 } from '../bitbucket/types.ts';
 import { SatelliteError } from '../errors.ts';
+import { epochMs } from '../records/epoch-ms.ts';
 import { pullRequestRecord } from '../records/pull-request.ts';
 import type { CommitRecord } from '../records/types.ts';
 import type { KnownPullRequest } from '../store/pull-requests.ts';
 import { enrichedCommit } from './enriched-commit.ts';
+import { fingerprint } from './fingerprint.ts';
 import { changedPullRequests, deleted } from './pull-request-changes.ts';
 import { repositoryLabel, repositoryPath } from './repository-path.ts';
 import type { Scan, SliceCrawl } from './scan.ts';
@@ -25,9 +27,10 @@ export async function* crawlPullRequests(scan: Scan, repository: BitbucketReposi
     async ({ found, pullRequest }) => {
       if (pullRequest === undefined) return { found };
       try {
-        const record = await readRecord(scan, repository, pullRequest);
+        const read = await readConsistently(scan, repository, pullRequest);
         failuresInARow = 0;
-        return { found, record };
+        const isOpen = read.pullRequest.state === 'OPEN';
+        return { found: { ...found, fingerprint: fingerprint(read.pullRequest), isOpen }, record: read.record };
       } catch (error) {
         if (!(error instanceof SatelliteError) || !isOfItsOwn(error)) throw error;
         const { id } = pullRequest;
@@ -47,7 +50,8 @@ export async function* crawlPullRequests(scan: Scan, repository: BitbucketReposi
 const maxFailuresInARow = 5;
 
 /** One that fails by itself must not keep back those behind it; a server that does not answer keeps back all. */
-function isOfItsOwn({ kind, statusCode }: SatelliteError): boolean {
+function isOfItsOwn({ code, kind, statusCode }: SatelliteError): boolean {
+  if (code === 'BITBUCKET_PULL_REQUEST_MOVING') return true;
   return statusCode !== undefined && (kind === 'retryable' || kind === 'gone' || kind === 'permission');
 }
 
@@ -56,14 +60,44 @@ function unread(id: number): KnownPullRequest {
   return { id, fingerprint: 'unread', isOpen: true, readAtMs: 0 };
 }
 
-async function readRecord(scan: Scan, repository: BitbucketRepository, pullRequest: BitbucketPullRequest) {
-  const [activities, commits] = await Promise.all([
-    readActivities(scan, repository, pullRequest),
-    readCommits(scan, repository, pullRequest),
-  ]);
-  return pullRequestRecord(pullRequest, {
-    ...(activities === undefined ? {} : { activities }),
-    ...(commits === undefined ? {} : { commits }),
+/** One that changes under our hands so often is left to the next scan. */
+const maxReads = 4;
+
+/**
+ * What happens to an open pull request after it was listed would go out with the date of that happening and without its
+ * effect: a merge as an open one with the date of its merge, which SEI never replaces, as no newer date follows. So where
+ * the activities are ahead of what was listed, the pull request is looked at again, until nothing has moved meanwhile.
+ */
+async function readConsistently(scan: Scan, repository: BitbucketRepository, listed: BitbucketPullRequest) {
+  let pullRequest = listed;
+  for (let reads = 1; ; reads++) {
+    const [activities, commits] = await Promise.all([
+      readActivities(scan, repository, pullRequest),
+      readCommits(scan, repository, pullRequest),
+    ]);
+    const parts = {
+      ...(activities === undefined ? {} : { activities }),
+      ...(commits === undefined ? {} : { commits }),
+    };
+    const record = pullRequestRecord(pullRequest, parts);
+    if (!isAhead(activities ?? [], pullRequest)) return { pullRequest, record };
+    const now = await scan.bitbucket.pullRequest(repositoryPath(repository), pullRequest.id);
+    if (fingerprint(now) === fingerprint(pullRequest)) return { pullRequest, record };
+    if (reads >= maxReads) throw movingError(pullRequest.id);
+    pullRequest = now;
+  }
+}
+
+/** Only of an open one the date comes from the activities. */
+function isAhead(activities: readonly BitbucketActivity[], { state, updatedDate }: BitbucketPullRequest): boolean {
+  const ownMs = epochMs(updatedDate) ?? 0;
+  return state === 'OPEN' && activities.some(({ createdDate }) => (epochMs(createdDate) ?? 0) > ownMs);
+}
+
+function movingError(id: number): SatelliteError {
+  return new SatelliteError(`Pull request ${id} changed each of the ${maxReads} times that it was read`, {
+    code: 'BITBUCKET_PULL_REQUEST_MOVING',
+    kind: 'retryable',
   });
 }
 

@@ -35,8 +35,11 @@ export class Coverage {
    * @param firstFromMs for a repository that no scan of this integration has met before
    */
   windowFromMs(job: JobWindow, repositoryId: number, dataType: DataType, firstFromMs = job.fromMs): number {
-    const otherwiseMs = this.#isNewHere(job, repositoryId, dataType) ? firstFromMs : job.fromMs;
-    return Math.min(job.fromMs, this.#missingFromMs(job, repositoryId, dataType) ?? otherwiseMs);
+    return Math.min(
+      job.fromMs,
+      this.#missingFromMs(job, repositoryId, dataType) ?? job.fromMs,
+      this.#isNewHere(job, repositoryId, dataType) ? firstFromMs : job.fromMs,
+    );
   }
 
   /** The integration was scanned before, the repository never. */

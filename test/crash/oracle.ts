@@ -120,7 +120,8 @@ export async function compare(world: World, expectations: Expectations = {}): Pr
   return findings;
 }
 
-function hold(
+/** What is there held against what SEI has; `allowed` are ids that it may have besides. */
+export function hold(
   findings: Findings,
   what: string,
   expected: readonly { readonly id: unknown }[],
@@ -145,7 +146,7 @@ function hold(
  * The same item named twice by the files of one job: something was appended again after a restart. In several jobs it may
  * be: a job that SEI has heard of, but whose acknowledgement was lost, is read again by the next; SEI skips what it has.
  */
-function repeats(world: World): string[] {
+export function repeats(world: Pick<World, 'sei'>): string[] {
   const found: string[] = [];
   for (const { jobId, status } of world.sei.jobs()) {
     if (status !== 'SUCCESS') continue;

@@ -13,6 +13,11 @@ export interface PullRequestFacts {
   readonly commits: readonly string[];
 }
 
+interface Login {
+  readonly username: string;
+  readonly password: string;
+}
+
 interface Person {
   readonly user: { readonly name?: string };
   readonly status?: string;
@@ -60,13 +65,14 @@ export function pullRequestFacts(
 export async function truePullRequests(
   bitbucket: BitbucketSimulator,
   { projectKey, slug }: { readonly projectKey: string; readonly slug: string },
+  as: Login = { username, password },
 ): Promise<PullRequestFacts[]> {
   const base = `${bitbucket.url}/rest/api/latest/projects/${projectKey}/repos/${slug}/pull-requests`;
-  const found = await list<PullRequestJson>(`${base}?state=ALL&withProperties=true`);
+  const found = await list<PullRequestJson>(`${base}?state=ALL&withProperties=true`, as);
   const facts = found.map(async (pullRequest) => {
     const [activities, commits] = await Promise.all([
-      list<Activity>(`${base}/${pullRequest.id}/activities?`),
-      list<{ id: string }>(`${base}/${pullRequest.id}/commits?`),
+      list<Activity>(`${base}/${pullRequest.id}/activities?`, as),
+      list<{ id: string }>(`${base}/${pullRequest.id}/commits?`, as),
     ]);
     const updatedDate =
       pullRequest.state === 'OPEN'
@@ -77,8 +83,8 @@ export async function truePullRequests(
   return Promise.all(facts);
 }
 
-async function list<T>(url: string): Promise<T[]> {
-  const headers = { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` };
+async function list<T>(url: string, as: Login): Promise<T[]> {
+  const headers = { authorization: `Basic ${Buffer.from(`${as.username}:${as.password}`).toString('base64')}` };
   const items: T[] = [];
   for (let start: number | undefined = 0; start !== undefined; ) {
     const response = await fetch(`${url}&start=${start}&limit=500`, { headers });

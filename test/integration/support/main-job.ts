@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../../../src/clock.ts';
+import { type Clock, systemClock } from '../../../src/clock.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { Daemon } from '../../../src/daemon.ts';
 import type { Logger } from '../../../src/ops/logger.ts';
@@ -12,8 +12,8 @@ import { satelliteFolder } from '../../simulators/satellite-process.ts';
 import { type SeiSimulatorOptions, startSeiSimulator } from '../../simulators/sei/simulator.ts';
 
 export const integrationId = '4711';
-const username = 'satellite';
-const password = 'a password with: colon, ü and "quotes"';
+export const username = 'satellite';
+export const password = 'a password with: colon, ü and "quotes"';
 
 /** Reaches before any commit of a test. */
 export const wholeHistory = { backfill_days: 365 * 60 };
@@ -26,6 +26,7 @@ export async function setUp(
     satellite?: object;
     bitbucket?: Partial<SimulatorOptions>;
     sei?: SeiSimulatorOptions;
+    clock?: Clock;
   } = {},
 ) {
   const bitbucket = await startBitbucketSimulator({
@@ -47,7 +48,7 @@ export async function setUp(
 
   const newDaemon = async () => {
     const { config } = await loadConfig({ path: join(folder.path, 'satellite.yml'), env: {}, cwd: folder.path });
-    return new Daemon({ config, clock: systemClock, logger, version: 'test' });
+    return new Daemon({ config, clock: options.clock ?? systemClock, logger, version: 'test' });
   };
   return {
     bitbucket,

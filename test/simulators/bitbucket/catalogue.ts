@@ -19,6 +19,7 @@ export interface Repository {
   readonly pullRequests: PullRequestBook;
   readonly options: RepositoryOptions;
   readonly origin: Repository | undefined;
+  isArchived: boolean;
   project: Project;
   slug: string;
   name: string;
@@ -40,6 +41,8 @@ export class Moved extends Error {
 export class Catalogue {
   readonly #projects = new Map<string, Project>();
   readonly #repositories = new Map<string, Repository>();
+  /** Deleted ones too: a pull request remembers the fork that it came from. */
+  readonly #byId = new Map<number, Repository>();
   readonly #formerNames = new Map<string, Repository>();
   readonly #refused = new Map<Repository, RefusalKind>();
   readonly #unlisted = new Set<Repository>();
@@ -50,7 +53,7 @@ export class Catalogue {
     if (originOf && !origin)
       throw new Error(`${originOf.projectKey}/${originOf.slug} has to be listed before its fork`);
     if (this.#repositories.has(nameOf(projectKey, slug))) throw new Error(`${projectKey}/${slug} is listed twice`);
-    const id = this.#repositories.size + 1;
+    const id = this.#byId.size + 1;
     const repository: Repository = {
       id,
       hierarchyId: origin?.hierarchyId ?? createHash('sha1').update(`hierarchy ${id}`).digest('hex').slice(0, 20),
@@ -58,11 +61,13 @@ export class Catalogue {
       pullRequests,
       options,
       origin,
+      isArchived: options.archived ?? false,
       project: this.#projectFor(projectKey, options.projectName),
       slug,
       name: options.name ?? slug,
     };
     this.#repositories.set(nameOf(projectKey, slug), repository);
+    this.#byId.set(id, repository);
     return repository;
   }
 
@@ -77,7 +82,7 @@ export class Catalogue {
   }
 
   withId(id: number): Repository {
-    const repository = [...this.#repositories.values()].find((candidate) => candidate.id === id);
+    const repository = this.#byId.get(id);
     if (!repository) throw new Error(`no repository ${id}`);
     return repository;
   }
@@ -116,6 +121,13 @@ export class Catalogue {
       this.#refused.delete(repository);
       this.#unlisted.delete(repository);
     };
+  }
+
+  /** Its name is free again, and no old name leads to it any more. */
+  delete(key: string, slug: string): void {
+    const repository = this.find(key, slug);
+    this.#repositories.delete(nameOf(repository.project.key, repository.slug));
+    for (const [name, moved] of this.#formerNames) if (moved === repository) this.#formerNames.delete(name);
   }
 
   rename(key: string, slug: string, newKey: string, newSlug: string): void {

@@ -122,9 +122,13 @@ export class PullRequestPlay {
     });
   }
 
+  /** The verdict that somebody has given already is none. */
   async review(id: number, user: string, status: Participant['status'], when: When = {}): Promise<void> {
     const pullRequest = await this.#get(id, 'OPEN');
     const account = this.#accounts.ofName(user);
+    const known = pullRequest.reviewers.find((one) => one.user.id === account.id);
+    const isOfNow = status === 'UNAPPROVED' || known?.lastReviewedCommit === pullRequest.from.commit;
+    if ((known?.status ?? 'UNAPPROVED') === status && isOfNow) return;
     const reviewer = reviewerOf(pullRequest, account);
     reviewer.status = status;
     if (status !== 'UNAPPROVED') reviewer.lastReviewedCommit = pullRequest.from.commit;
@@ -156,6 +160,16 @@ export class PullRequestPlay {
     const account = this.#accounts.ofName(user);
     reviewerOf(pullRequest, account);
     const details = { action: 'UPDATED', addedReviewers: [account], removedReviewers: [] } as const;
+    this.#record(pullRequest, pullRequest.author, when.at ?? this.#now(), details);
+  }
+
+  async removeReviewer(id: number, user: string, when: When = {}): Promise<void> {
+    const pullRequest = await this.#get(id, 'OPEN');
+    const account = this.#accounts.ofName(user);
+    const index = pullRequest.reviewers.findIndex((reviewer) => reviewer.user.id === account.id);
+    if (index < 0) throw new Error(`${user} does not review pull request ${id}`);
+    pullRequest.reviewers.splice(index, 1);
+    const details = { action: 'UPDATED', addedReviewers: [], removedReviewers: [account] } as const;
     this.#record(pullRequest, pullRequest.author, when.at ?? this.#now(), details);
   }
 

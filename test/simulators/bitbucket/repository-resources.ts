@@ -36,7 +36,7 @@ export function repositories(call: Call): Answer {
   const visibility = wordParam(call, 'visibility');
   const found = catalogue.repositories().filter((repository) => {
     const { options } = repository;
-    if (archived !== 'ALL' && (options.archived ?? false) !== (archived === 'ARCHIVED')) return false;
+    if (archived !== 'ALL' && repository.isArchived !== (archived === 'ARCHIVED')) return false;
     if (projectKey && repository.project.key.toUpperCase() !== projectKey) return false;
     if (projectName && !repository.project.name.toUpperCase().includes(projectName)) return false;
     if (name && !repository.name.toUpperCase().includes(name)) return false;

@@ -74,7 +74,7 @@ export class Representation {
       origin: origin && this.repository(origin),
       project: this.project(project),
       public: options.public ?? false,
-      archived: versionAtLeast(this.#version, 8, 0) ? (options.archived ?? false) : undefined,
+      archived: versionAtLeast(this.#version, 8, 0) ? repository.isArchived : undefined,
       links: {
         clone: [
           { href: `${this.baseUrl}/scm${scm}`, name: 'http' },

@@ -14,6 +14,8 @@ import type { Storage, StoredPage } from './storage.ts';
 /** Where a record came from; `repository` is its name, by which alone SEI tells repositories apart. */
 interface Origin {
   readonly integrationId: string;
+  /** Bitbucket's own; SEI makes nothing of it. */
+  readonly repositoryId: number | undefined;
   readonly project: SeiProject | undefined;
   readonly repository: string;
 }
@@ -38,8 +40,9 @@ export function ingest(jobs: readonly Job[], storage: Storage): Ingested {
 
   for (const page of jobs.flatMap((job) => namedPages(job, storage))) {
     for (const record of recordsOf(page, storage)) {
-      const origin = (of: { project?: SeiProject; repository: { name: string } }): Origin => ({
+      const origin = (of: { project?: SeiProject; repository: { name: string; id?: number } }): Origin => ({
         integrationId: page.integrationId,
+        repositoryId: of.repository.id,
         project: of.project,
         repository: of.repository.name,
       });

@@ -77,16 +77,24 @@ describe('a covered tip as the base', () => {
     expect(bitbucket.calls).toHaveLength(3);
   });
 
-  test('after three that are gone, the line is walked, but not beyond the next one that is not', async () => {
+  test('after three that are gone, each next one is twice as far back, and the oldest is the last', async () => {
     const bitbucket = straightLine();
-    const store = covering({ 100: 'c2', 200: 'gone 1', 300: 'gone 2', 400: 'gone 3' });
-    expect(await rangeOf(bitbucket, 450, store)).toEqual({ tip: 'c6', base: 'c2' });
-    expect(bitbucket.calls).toContain('branches');
+    const gone = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [200 + index, `gone ${index}`]));
+    expect(await rangeOf(bitbucket, 450, covering({ 100: 'c2', ...gone }))).toEqual({ tip: 'c6', base: 'c2' });
+    const tried = bitbucket.calls.map((call) => /commits (.*)\.\./.exec(call)?.[1]);
+    expect(tried).toEqual([...[19, 18, 17, 15, 11, 3].map((index) => `gone ${index}`), 'c2']);
   });
 
-  test('where all are gone, dates are all there is', async () => {
+  test('where all are gone, it gets what a full scan would give: the new history may be an old one', async () => {
     const store = covering({ 200: 'gone 1', 300: 'gone 2', 400: 'gone 3', 410: 'gone 4', 500: 'gone later' });
-    expect(await rangeOf(straightLine(), 450, store)).toEqual({ tip: 'c6', base: 'c4' });
+    const { scan } = scanOf({
+      bitbucket: straightLine(),
+      store,
+      job: { fromMs: 450, toMs: 24 * 3_600_000 + 250 },
+      config: { metadata: { backfillDays: 1 } },
+    });
+    expect(await findCommitRange(scan, ledger)).toMatchObject({ tip: 'c6', base: 'c2' });
+    expect(await rangeOf(straightLine(), 450, store)).toEqual({ tip: 'c6', base: undefined });
   });
 
   test('a default branch that was switched is followed', async () => {
@@ -177,16 +185,30 @@ describe('without a covered tip', () => {
 });
 
 describe('after a scan that could not read it', () => {
-  test.each([
-    ['the slice', { result: {} }],
-    ['the whole job', { exception: {} }],
-  ])('the window begins where that of the failed one (%s) did', async (_name, outcome) => {
-    const store = new Store(':memory:');
+  /** A scan from 250 to 440 that could not read the commits. */
+  function fail(store: Store, outcome: { result: object } | { exception: object }): Store {
     discovered(store, newJob('failed', { fromMs: 250, toMs: 440 }), [ledger.id]);
     store.slices.finish(commitsOf('failed', ledger.id), 'failed');
     store.jobs.setDone('failed', 1, outcome);
     store.acknowledge('failed');
-    expect(await sentOf(straightLine(), 440, store)).toEqual(['c6', 'c5', 'c4', 'c3']);
+    return store;
+  }
+
+  test('the window begins where that of the failed job did', async () => {
+    expect(await sentOf(straightLine(), 440, fail(new Store(':memory:'), { exception: {} }))).toEqual([
+      'c6',
+      'c5',
+      'c4',
+      'c3',
+    ]);
+  });
+
+  test('a repository that no scan has read yet still gets what a full scan would have given it', async () => {
+    const store = new Store(':memory:');
+    store.jobs.add(newJob('of others', { toMs: 250 }));
+    store.jobs.setDone('of others', 1, { result: {} });
+    store.acknowledge('of others');
+    expect(await sentOf(straightLine(), 440, fail(store, { result: {} }))).toHaveLength(6);
   });
 });
 
@@ -198,6 +220,11 @@ describe('a repository without commits', () => {
     expect(await drain(crawlCommits(scan, ledger, undefined))).toEqual({ steps: [], covered });
     expect(bitbucket.calls).toEqual(['branches']);
     expect(await sentOf(straightLine(), 10_000, covering({ 900: '' }))).toHaveLength(6);
+  });
+
+  test('is also whole for a window that begins before it was met empty', async () => {
+    const bitbucket = straightLine();
+    expect(await sentOf(bitbucket, 450, covering({ 900: '' }))).toHaveLength(6);
   });
 
   test('on its default branch, which is missing, has nothing to send', async () => {

@@ -212,3 +212,54 @@ test('a repository goes out with the name of its default branch, where it has on
     defaultBranch: 'main',
   });
 });
+
+describe('a pull request that changes while it is read', () => {
+  /** Before its activities are read for the n-th time, something happens to it. */
+  class Busy extends FakeBitbucket {
+    #reads = 0;
+    readonly #happens: (read: number) => void;
+
+    constructor(happens: (this: void, bitbucket: FakeBitbucket, read: number) => void) {
+      super();
+      this.#happens = (read) => happens(this, read);
+      this.prs.set(1, pullRequestOf(1));
+    }
+
+    override async *activities(...args: Parameters<FakeBitbucket['activities']>) {
+      this.#happens(++this.#reads);
+      yield* super.activities(...args);
+    }
+  }
+
+  test('goes out as it is afterwards: a merge never as an open one with the date of its merge', async () => {
+    const bitbucket = new Busy((it, read) => {
+      if (read > 1) return;
+      it.prs.set(1, pullRequestOf(1, { state: 'MERGED', version: 1, updatedDate: 90_000 }));
+      it.activityLists.set(1, [activity(9_000, 'MERGED')]);
+    });
+    const { records, steps } = await recordsOf(bitbucket);
+    expect(records).toMatchObject([{ state: 'MERGED', updatedDate: 90_000, activities: [{ action: 'MERGED' }] }]);
+    expect(steps).toMatchObject([{ found: { isOpen: false } }]);
+  });
+
+  test('is looked at once more where its activities are ahead of it, and no more where nothing has moved', async () => {
+    const bitbucket = new Busy((it) => it.activityLists.set(1, [activity(9_000, 'APPROVED')]));
+    const { records } = await recordsOf(bitbucket);
+    expect(records).toMatchObject([{ state: 'OPEN', updatedDate: 90_000 }]);
+    expect(bitbucket.calls.filter((call) => / 1$/.test(call))).toEqual([
+      'activities 1',
+      'commits of 1',
+      'pull-request 1',
+    ]);
+  });
+
+  test('without an end is reported and left to the next scan', async () => {
+    const bitbucket = new Busy((it, read) => {
+      it.prs.set(1, pullRequestOf(1, { title: `title ${read}` }));
+      it.activityLists.set(1, [activity(9_000 + read, 'APPROVED')]);
+    });
+    const { steps, failures } = await recordsOf(bitbucket);
+    expect(steps).toMatchObject([{ found: { id: 1, fingerprint: 'unread', isOpen: true } }]);
+    expect(failures).toEqual([expect.stringContaining('BITBUCKET_PULL_REQUEST_MOVING')]);
+  });
+});
