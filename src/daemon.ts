@@ -3,13 +3,14 @@ import cron, { type ScheduledTask } from 'node-cron';
 import { Accounts } from './bitbucket/accounts.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config/config.ts';
-import { SatelliteError, toSatelliteError } from './errors.ts';
+import { errorFields, SatelliteError, toSatelliteError } from './errors.ts';
 import { type Env, seiProxy } from './http/proxy-server.ts';
 import { ControlLoop } from './jobs/control-loop.ts';
 import { progressLine, summarise } from './jobs/job-progress.ts';
 import { JobRunner } from './jobs/job-runner.ts';
 import { ownJob } from './jobs/own-job.ts';
 import type { Logger } from './ops/logger.ts';
+import type { Redactor } from './ops/redact.ts';
 import { SeiClient } from './sei/sei-client.ts';
 import { Store } from './store/store.ts';
 
@@ -17,6 +18,8 @@ export interface DaemonOptions {
   readonly config: Config;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Knows the secrets of the configuration. */
+  readonly redactor: Redactor;
   readonly version: string;
   /** For the proxy variables; undefined: none of them is set. */
   readonly env?: Env;
@@ -68,7 +71,7 @@ export class Daemon {
     this.#options = options;
     this.#accounts = options.accounts ?? new Accounts();
     this.#lastProgressLogElapsedMs = clock.elapsedMs();
-    this.#store = new Store(storePath(config.satellite.dataDir));
+    this.#store = new Store(storePath(config.satellite.dataDir), options.redactor);
     const { signal } = this.#abort;
     const sei = new SeiClient(config.satellite, { clock, signal, proxy: seiProxy(config.satellite, env) });
     this.#runner = new JobRunner(
@@ -195,7 +198,7 @@ export class Daemon {
           info: () => undefined,
           debug: () => undefined,
           // A cycle that takes longer than a second overlaps with the next look: that is what `noOverlap` is for.
-          warn: (message) => logger.debug('Scheduler', { message }),
+          warn: (said) => logger.debug('Scheduler', { said }),
           error: (error) => logger.error('Scheduler', { code: 'SCHEDULER', error: String(error) }),
         },
       }),
@@ -224,9 +227,8 @@ export class Daemon {
   #logCycleError(thrown: unknown): void {
     if (this.#abort.signal.aborted) return;
     const error = toSatelliteError(thrown);
-    const { code, message, hint, url, kind } = error;
-    const text = kind === 'storage' ? 'The store fails' : 'SEI could not be talked to';
-    this.#options.logger.warn(`${text}; the next cycle tries again`, { code, error: message, hint, url });
+    const text = error.kind === 'storage' ? 'The store fails' : 'SEI could not be talked to';
+    this.#options.logger.warn(`${text}; the next cycle tries again`, errorFields(error));
     this.#noteDamage(error);
   }
 

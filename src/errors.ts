@@ -30,6 +30,8 @@ export interface ErrorDetails {
   /** The resource that was asked for; never carries credentials. */
   readonly url?: string;
   readonly statusCode?: number;
+  /** By which the server's own log names the request (`X-AREQUESTID` of Bitbucket). */
+  readonly requestId?: string;
   /** How long the server asked to be left alone. */
   readonly retryAfterMs?: number;
   readonly cause?: unknown;
@@ -42,6 +44,7 @@ export class SatelliteError extends Error {
   readonly hint: string | undefined;
   readonly url: string | undefined;
   readonly statusCode: number | undefined;
+  readonly requestId: string | undefined;
   readonly retryAfterMs: number | undefined;
 
   constructor(message: string, details: ErrorDetails) {
@@ -52,8 +55,14 @@ export class SatelliteError extends Error {
     this.hint = details.hint;
     this.url = details.url;
     this.statusCode = details.statusCode;
+    this.requestId = details.requestId;
     this.retryAfterMs = details.retryAfterMs;
   }
+}
+
+/** What a log line says of an error; its code comes with it. */
+export function errorFields({ code, message, hint, url, requestId }: SatelliteError) {
+  return { code, error: message, hint, url, requestId };
 }
 
 /** Anything that was thrown, as a SatelliteError: what is neither one of ours nor SQLite's is a bug. */

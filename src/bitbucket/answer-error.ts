@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type ErrorDetails, SatelliteError } from '../errors.ts';
 import { parseRetryAfterMs } from '../http/retry.ts';
+import { cut } from '../ops/cut.ts';
 
 export interface Answer {
   readonly statusCode: number;
@@ -18,12 +19,12 @@ export function answerError(answer: Answer, nowMs: number): SatelliteError {
   const { statusCode, headers, url } = answer;
   const first = readFirstError(answer.body);
   const exception = lastPart(first?.exceptionName);
-  const said = first?.message ? `: ${first.message.slice(0, 200)}` : '';
-  const requestId = headers['x-arequestid'];
+  const said = first?.message ? `: ${cut(first.message, 200)}` : '';
+  const requestId = [headers['x-arequestid'] ?? []].flat()[0];
   const error = (text: string, details: Omit<ErrorDetails, 'url' | 'statusCode'>) =>
     new SatelliteError(
       `${text} (${statusCode}${exception ? ` ${exception}` : ''}${requestId ? `, request ${requestId}` : ''})${said}`,
-      { ...details, url, statusCode },
+      { ...details, url, statusCode, ...(requestId === undefined ? {} : { requestId }) },
     );
 
   switch (statusCode) {

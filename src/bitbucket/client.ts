@@ -49,8 +49,10 @@ export interface ClientOptions {
   readonly proxy?: ProxyServer | undefined;
   /** Undefined: with all the patience of a crawl. */
   readonly probing?: Probing;
-  /** Nobody is let in for so long. */
-  readonly onPaused?: (error: SatelliteError, pauseMs: number) => void;
+  /** Nobody is let in for so long, as the answer to this path had it. */
+  readonly onPaused?: (error: SatelliteError, pauseMs: number, path: string) => void;
+  /** The path is asked for again after so long. */
+  readonly onRetry?: (error: SatelliteError, delayMs: number, path: string) => void;
   /** One of several credentials is refused; the others go on. */
   readonly onRefused?: (refusal: SatelliteError) => void;
 }
@@ -70,7 +72,8 @@ export class BitbucketClient {
   readonly #proxy: ProxyServer | undefined;
   readonly #probing: Probing | undefined;
   readonly #onRefused: (refusal: SatelliteError) => void;
-  readonly #onPaused: (error: SatelliteError, pauseMs: number) => void;
+  readonly #onPaused: NonNullable<ClientOptions['onPaused']>;
+  readonly #onRetry: NonNullable<ClientOptions['onRetry']>;
 
   constructor(integration: Pick<IntegrationConfig, 'url' | 'tls'>, options: ClientOptions) {
     this.#http = createHttp({
@@ -88,6 +91,7 @@ export class BitbucketClient {
     this.#signal = options.signal;
     this.#onRefused = options.onRefused ?? (() => undefined);
     this.#onPaused = options.onPaused ?? (() => undefined);
+    this.#onRetry = options.onRetry ?? (() => undefined);
   }
 
   /** @param path below `/rest/api/latest`, each segment already encoded */
@@ -161,8 +165,9 @@ export class BitbucketClient {
       policy: timing.measuresServer ? retryPolicy : diffRetryPolicy,
       clock: this.#clock,
       ...this.#abortable(),
-      onRetry: () => {
+      onRetry: (error, delayMs) => {
         this.counts.retried++;
+        this.#onRetry(error, delayMs, path);
       },
     });
   }
@@ -182,7 +187,7 @@ export class BitbucketClient {
         const backOffMs = retryDelayMs(error, throttles, retryPolicy, this.#clock.random) ?? 0;
         // What is short here, and not at the server, may be there again at any moment.
         const pauseMs = error.statusCode === 429 ? backOffMs : (error.retryAfterMs ?? backOffMs);
-        this.#onPaused(error, pauseMs);
+        this.#onPaused(error, pauseMs, path);
         if (error.statusCode === 429) account.gate.throttled(pauseMs, this.#clock.elapsedMs());
         else account.gate.pause(pauseMs, this.#clock.elapsedMs());
       }

@@ -4,17 +4,19 @@ import type { LoadedConfig } from '../config/load.ts';
 import type { SatelliteError } from '../errors.ts';
 import { checkNetworkConfig, networkWarnings } from '../http/network-warnings.ts';
 import type { Env } from '../http/proxy-server.ts';
+import type { Redactor } from '../ops/redact.ts';
 import { checkBitbucket } from './bitbucket-leg.ts';
 import { Checkup } from './checkup.ts';
 import { checkDataDirectory } from './data-directory.ts';
 import { counted } from './format.ts';
-import { redactor, secretsOf } from './redact.ts';
 import { checkSei } from './sei-leg.ts';
 import type { LegName, Step, Tell } from './step.ts';
 
 export interface CheckOptions {
   /** Finds and reads the configuration, narrowed to what is to be checked. */
   readonly load: () => Promise<LoadedConfig>;
+  /** Knows the secrets of what `load` has read. */
+  readonly redactor: Redactor;
   /** Where a satellite with this data directory has its store. */
   readonly storePath: (dataDir: string) => string;
   /** For the proxy variables. */
@@ -34,10 +36,18 @@ export interface CheckResult {
  * Tries out everything that a satellite with this configuration needs, and changes nothing anywhere: one request to SEI
  * and at most thirty to each Bitbucket, all of them reading. Never throws; what is wrong is in the steps.
  */
-export async function check({ load, storePath, env, clock, onLeg, onStep }: CheckOptions): Promise<CheckResult> {
-  const checkup = new Checkup({ clock, ...(onLeg && { onLeg }), ...(onStep && { onStep }) });
+export async function check({
+  load,
+  redactor,
+  storePath,
+  env,
+  clock,
+  onLeg,
+  onStep,
+}: CheckOptions): Promise<CheckResult> {
+  const checkup = new Checkup({ clock, redactor, ...(onLeg && { onLeg }), ...(onStep && { onStep }) });
   const start = checkup.leg('');
-  const config = await start.step('config', 'Configuration', (tell) => readConfig(load, env, checkup, tell), {
+  const config = await start.step('config', 'Configuration', (tell) => readConfig(load, env, tell), {
     required: true,
   });
   if (config === undefined) {
@@ -54,10 +64,9 @@ export async function check({ load, storePath, env, clock, onLeg, onStep }: Chec
   return { steps: checkup.steps, failure: checkup.failure };
 }
 
-async function readConfig(load: CheckOptions['load'], env: Env, checkup: Checkup, tell: Tell): Promise<Config> {
+async function readConfig(load: CheckOptions['load'], env: Env, tell: Tell): Promise<Config> {
   const { config, problems, warnings } = await load();
   checkNetworkConfig(config, env);
-  checkup.redact = redactor(secretsOf(config, env));
   const { path, integrations } = config;
   // Notes say how the file was understood; nobody has to do anything about them.
   const wanted = warnings.filter((_line, index) => problems[index]?.severity === 'warning');

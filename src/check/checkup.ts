@@ -1,9 +1,12 @@
 import type { Clock } from '../clock.ts';
 import { type SatelliteError, toSatelliteError } from '../errors.ts';
+import type { Redactor } from '../ops/redact.ts';
 import type { Found, LegName, Step, Tell } from './step.ts';
 
 export interface CheckupOptions {
   readonly clock: Clock;
+  /** Takes secrets out of whatever is going to be shown. */
+  readonly redactor: Redactor;
   /** Told of each group of steps before its first one. */
   readonly onLeg?: (heading: string) => void;
   /** Told of each step as soon as it is done. */
@@ -18,8 +21,6 @@ export class Checkup {
   readonly steps: Step[] = [];
   /** Of the first step that failed: it decides how the check ends. */
   failure: SatelliteError | undefined;
-  /** Takes secrets out of whatever is going to be shown; set as soon as they are known. */
-  redact: (text: string) => string = (text) => text;
   readonly #options: CheckupOptions;
 
   constructor(options: CheckupOptions) {
@@ -28,6 +29,11 @@ export class Checkup {
 
   get clock(): Clock {
     return this.#options.clock;
+  }
+
+  /** Without secrets, and without what would move the cursor: both come from servers that repeat what they were sent. */
+  redact(text: string): string {
+    return this.#options.redactor.text(text.replace(/[^\P{Cc}\n]/gu, ' '));
   }
 
   leg(heading: string, names: { readonly leg?: LegName; readonly integration?: string } = {}): Leg {

@@ -6,6 +6,7 @@ import { SatelliteError } from '../errors.ts';
 import { connectThroughProxy, connectToProxy } from '../http/proxy-connection.ts';
 import { tlsError } from '../http/tls-error.ts';
 import { watchTls } from '../http/tls-facts.ts';
+import { cut } from '../ops/cut.ts';
 import { counted, day, days } from './format.ts';
 import type { Tell } from './step.ts';
 import { connectTimeoutMs, type Way } from './way.ts';
@@ -124,7 +125,7 @@ function chainOf(leaf: Partial<DetailedPeerCertificate>): DetailedPeerCertificat
 /** Common name and organisation, what people know an authority by. */
 function nameOf({ CN, O, OU }: Partial<Record<string, string | string[]>>): string {
   const parts = [CN ?? OU ?? [], O ?? []].flat();
-  return parts.length === 0 ? 'an authority without a name' : parts.join(', ').slice(0, 200);
+  return parts.length === 0 ? 'an authority without a name' : cut(parts.join(', '), 200);
 }
 
 interface Peer {

@@ -4,6 +4,7 @@ import { systemClock } from '../clock.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { storePath } from '../daemon.ts';
 import type { SatelliteError } from '../errors.ts';
+import type { Redactor } from '../ops/redact.ts';
 import { formatHeading, formatStep, formatSummary, styleFor } from './check-display.ts';
 import { exitCodeOf, exitCodes } from './exit-code.ts';
 import { addHelpSections, configEnvironment, networkEnvironment } from './help.ts';
@@ -15,7 +16,7 @@ interface CheckCommand extends ConfigOption {
   readonly json?: boolean;
 }
 
-export function registerCheck(program: Command): void {
+export function registerCheck(program: Command, redactor: Redactor): void {
   const command = program
     .command('check')
     .description('try out everything that the satellite needs: network, credentials, permissions, disk')
@@ -23,7 +24,7 @@ export function registerCheck(program: Command): void {
     .option('-i, --integration <id>', 'check this integration alone')
     .option('--json', 'print one JSON object at the end instead of lines')
     .action(async (options: CheckCommand) => {
-      process.exitCode = await runCheck(options);
+      process.exitCode = await runCheck(options, redactor);
     });
   addHelpSections(command, {
     notes: `
@@ -47,21 +48,28 @@ permissions count. The first step that fails decides the exit code. schemas/chec
   });
 }
 
-async function runCheck(options: CheckCommand): Promise<number> {
-  const loadNarrowed = async () => narrowed(await load(options), options.integration);
-  if (options.json !== true) return showCheck(loadNarrowed);
-  const { steps, failure } = await check({ load: loadNarrowed, storePath, env: process.env, clock: systemClock });
+async function runCheck(options: CheckCommand, redactor: Redactor): Promise<number> {
+  const loadNarrowed = async () => narrowed(await load(options, redactor), options.integration);
+  if (options.json !== true) return showCheck(loadNarrowed, redactor);
+  const { steps, failure } = await check({
+    load: loadNarrowed,
+    redactor,
+    storePath,
+    env: process.env,
+    clock: systemClock,
+  });
   const exitCode = checkExitCode(failure);
   process.stdout.write(`${JSON.stringify({ ok: failure === undefined, exitCode, steps }, undefined, 2)}\n`);
   return exitCode;
 }
 
 /** Runs the check and shows each line as soon as it is known. */
-export async function showCheck(loadConfig: () => Promise<LoadedConfig>): Promise<number> {
+export async function showCheck(loadConfig: () => Promise<LoadedConfig>, redactor: Redactor): Promise<number> {
   const { stdout } = process;
   const style = styleFor(stdout, process.env);
   const result: CheckResult = await check({
     load: loadConfig,
+    redactor,
     storePath,
     env: process.env,
     clock: systemClock,

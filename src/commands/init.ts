@@ -4,8 +4,9 @@ import { rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { checkOutput, writeOutput } from '../config/encryption-file.ts';
-import { type LoadedConfig, loadConfig } from '../config/load.ts';
+import type { LoadedConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problem.ts';
+import type { Redactor } from '../ops/redact.ts';
 import { showCheck } from './check.ts';
 import { exitCodes } from './exit-code.ts';
 import { addHelpSections, networkEnvironment } from './help.ts';
@@ -13,6 +14,7 @@ import type { Answers } from './init-answers.ts';
 import { collectAnswers, FlagProblem, type InitFlags } from './init-collect.ts';
 import { renderConfig } from './init-file.ts';
 import { Cancelled, Questions } from './init-questions.ts';
+import { loadFrom } from './load.ts';
 import { EXIT_CANCELLED } from './password.ts';
 
 interface InitCommand extends InitFlags {
@@ -21,7 +23,7 @@ interface InitCommand extends InitFlags {
   readonly check: boolean;
 }
 
-export function registerInit(program: Command): void {
+export function registerInit(program: Command, redactor: Redactor): void {
   const command = program
     .command('init')
     .description('ask for what is needed, try it out, and write a satellite.yml')
@@ -50,7 +52,7 @@ export function registerInit(program: Command): void {
     .option('--bitbucket-ca-file <file>', 'PEM file of the authority that signed the certificate of Bitbucket')
     .option('--data-dir <folder>', 'where jobs and unsent pages are kept')
     .action(async (options: InitCommand) => {
-      process.exitCode = await init(options, command);
+      process.exitCode = await init(options, command, redactor);
     });
   addHelpSections(command, {
     notes: `
@@ -79,14 +81,14 @@ default. Secrets are never flags, as every user of the machine can read those. W
 }
 
 /** Asks, tries out, and only then writes: what is in the file has worked, unless somebody said that it need not. */
-async function init(options: InitCommand, command: Command): Promise<number> {
+async function init(options: InitCommand, command: Command, redactor: Redactor): Promise<number> {
   const out = resolve(options.out);
   const target = { out, force: options.force };
   await checkOutput(target);
   try {
     const answers = await collectAnswers(options, process, process.cwd());
     const text = renderConfig(answers);
-    const exitCode = await tryOut(text, out, answers, options.check);
+    const exitCode = await tryOut(text, out, answers, { isChecked: options.check, redactor });
     if (exitCode !== exitCodes.ok && !(await isWantedAnyway(options))) {
       process.stderr.write(`\n${out} is not written. Mend what failed, or write it untried with --no-check.\n`);
       return exitCode;
@@ -121,7 +123,12 @@ async function isWantedAnyway(options: InitCommand): Promise<boolean> {
  * @returns the exit code of the check
  * @throws ConfigError
  */
-async function tryOut(text: string, out: string, answers: Answers, isChecked: boolean): Promise<number> {
+async function tryOut(
+  text: string,
+  out: string,
+  answers: Answers,
+  { isChecked, redactor }: { readonly isChecked: boolean; readonly redactor: Redactor },
+): Promise<number> {
   const draft = join(dirname(out), `.${basename(out)}.${randomBytes(6).toString('hex')}.draft`);
   const remove = () => rmSync(draft, { force: true });
   // It holds secrets: whatever ends the process takes it away, too.
@@ -132,19 +139,24 @@ async function tryOut(text: string, out: string, answers: Answers, isChecked: bo
   process.on('SIGINT', end).on('SIGTERM', end).on('SIGHUP', end);
   try {
     await writeOutput(text, { out: draft }, process.stdout);
-    const load = () => loadDraft(draft, out, isChecked ? process.env : withStandIns(answers));
+    const load = () => loadDraft(draft, out, isChecked ? process.env : withStandIns(answers), redactor);
     // Before the check, as an error in here is one of an answer and ends it.
     await load();
-    return isChecked ? await showCheck(load) : exitCodes.ok;
+    return isChecked ? await showCheck(load, redactor) : exitCodes.ok;
   } finally {
     await rm(draft, { force: true });
     process.off('SIGINT', end).off('SIGTERM', end).off('SIGHUP', end);
   }
 }
 
-async function loadDraft(draft: string, out: string, env: NodeJS.ProcessEnv): Promise<LoadedConfig> {
+async function loadDraft(
+  draft: string,
+  out: string,
+  env: NodeJS.ProcessEnv,
+  redactor: Redactor,
+): Promise<LoadedConfig> {
   try {
-    const loaded = await loadConfig({ path: draft, cwd: process.cwd(), env });
+    const loaded = await loadFrom({ path: draft, env }, redactor);
     return { ...loaded, config: { ...loaded.config, path: out } };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

@@ -1,5 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { toSatelliteError } from '../errors.ts';
+import { guardOutput } from '../ops/output.ts';
+import { Redactor } from '../ops/redact.ts';
 import { satelliteVersion } from '../version.ts';
 import { registerCheck } from './check.ts';
 import { registerDecrypt } from './decrypt.ts';
@@ -19,19 +21,21 @@ import { registerValidate } from './validate.ts';
  * @returns the exit code
  */
 export async function main(argv: readonly string[]): Promise<number> {
+  const redactor = new Redactor();
+  guardProcess(redactor);
   const program = new Command('satellite')
     .description('Crawls an on-prem Bitbucket for Harness SEI')
     .version(satelliteVersion(process.env))
     .configureHelp({ helpWidth })
     .exitOverride()
     .showSuggestionAfterError();
-  registerInit(program);
-  registerCheck(program);
-  registerRun(program);
-  registerScan(program);
-  registerValidate(program);
+  registerInit(program, redactor);
+  registerCheck(program, redactor);
+  registerRun(program, redactor);
+  registerScan(program, redactor);
+  registerValidate(program, redactor);
   registerSchema(program);
-  registerStore(program);
+  registerStore(program, redactor);
   registerEncrypt(program, process);
   registerDecrypt(program, process);
   addHelpSections(program, {
@@ -64,4 +68,16 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (error.kind === 'bug') process.stderr.write(`${(error.cause as Error | undefined)?.stack ?? error.stack}\n`);
     return exitCodeOf(error);
   }
+}
+
+/** From here on nothing leaves by stdout or stderr but through the redactor, and what ends the process is said there, too. */
+function guardProcess(redactor: Redactor): void {
+  const flushes = [process.stdout, process.stderr].map((stream) => guardOutput(stream, redactor));
+  process.on('exit', () => {
+    for (const flush of flushes) flush();
+  });
+  process.on('uncaughtException', (thrown) => {
+    process.stderr.write(`${thrown.stack ?? String(thrown)}\n`);
+    process.exit(exitCodes.internal);
+  });
 }

@@ -5,10 +5,12 @@ import { Accounts } from '../bitbucket/accounts.ts';
 import { systemClock } from '../clock.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { Daemon, storePath } from '../daemon.ts';
-import { SatelliteError, toSatelliteError } from '../errors.ts';
+import { errorFields, SatelliteError, toSatelliteError } from '../errors.ts';
 import { checkNetworkConfig, networkWarnings } from '../http/network-warnings.ts';
-import { createLogger, type Logger } from '../ops/logger.ts';
+import { logFile } from '../ops/log-file.ts';
+import { createLogger, type Logger, type ProcessLogger } from '../ops/logger.ts';
 import { showProgress } from '../ops/progress-display.ts';
+import type { Redactor } from '../ops/redact.ts';
 import { setAside } from '../store/set-aside.ts';
 import { satelliteVersion } from '../version.ts';
 import { exitCodes } from './exit-code.ts';
@@ -19,14 +21,14 @@ interface RunOptions extends ConfigOption {
   readonly once?: boolean;
 }
 
-export function registerRun(program: Command): void {
+export function registerRun(program: Command, redactor: Redactor): void {
   const command = program
     .command('run')
     .description('take jobs from SEI and run them until stopped')
     .option(...configOption)
     .option('--once', 'do the jobs that there are, report them, and exit')
     .action(async (options: RunOptions) => {
-      process.exitCode = await run(options);
+      process.exitCode = await run(options, redactor);
     });
   addHelpSections(command, {
     notes: `
@@ -57,16 +59,19 @@ the configuration again. Logs go to stderr.`,
  * One daemon after the other: a new configuration (SIGHUP) and a damaged store each end the one that runs, and the next
  * goes on with the jobs of the store. So everything that a restart can take up, a reload can, too.
  */
-async function run(options: RunOptions): Promise<number> {
-  let loaded = await loadChecked(options);
-  let logger = createLogger(loaded.config.satellite.log);
+async function run(options: RunOptions, redactor: Redactor): Promise<number> {
+  let loaded = await loadChecked(options, redactor);
+  let logger = loggerOf(loaded, redactor);
+  process.prependListener('uncaughtException', (thrown) => logCrash(thrown, logger));
+  process.on('exit', () => logger.close());
   const stopped = stopSignal();
   const reloads = new ReloadRequests();
   let accounts = new Accounts();
   for (;;) {
     logWarnings(loaded, logger);
     const unwatch = reloads.watch(secretFiles(loaded));
-    const daemon = await daemonWithRoom(() => createDaemon(loaded, logger, accounts), { logger, stopped });
+    const create = () => createDaemon(loaded, { logger, accounts, redactor });
+    const daemon = await daemonWithRoom(create, { logger, stopped });
     if (daemon === undefined) return exitCodes.ok;
     const hideProgress = process.stderr.isTTY ? showProgress(process.stderr, () => daemon.progress()) : () => undefined;
     try {
@@ -75,25 +80,39 @@ async function run(options: RunOptions): Promise<number> {
         return typeof failed === 'number' && failed > 0 ? exitCodes.failed : exitCodes.ok;
       }
       daemon.start();
-      const end = await nextEnd(options, loaded, { daemon, stopped, reloads, logger });
+      const end = await nextEnd(options, loaded, { daemon, stopped, reloads, logger, redactor });
       if (end === undefined) return exitCodes.ok;
       loaded = end;
       // Whoever asks for it has mended something; a file that was only touched has not.
       if (reloads.isAsked) accounts = new Accounts();
       reloads.isAsked = false;
-      logger = createLogger(loaded.config.satellite.log);
     } finally {
       unwatch();
       hideProgress();
       await daemon.stop();
+      logger.close();
     }
+    logger = loggerOf(loaded, redactor);
   }
 }
 
-async function loadChecked(options: RunOptions): Promise<LoadedConfig> {
-  const loaded = await load(options);
+async function loadChecked(options: RunOptions, redactor: Redactor): Promise<LoadedConfig> {
+  const loaded = await load(options, redactor);
   checkNetworkConfig(loaded.config, process.env);
   return loaded;
+}
+
+/** What `satellite run` and `satellite scan` log to: the support bundle takes the last lines from the data directory. */
+export function loggerOf({ config: { satellite } }: LoadedConfig, redactor: Redactor): ProcessLogger {
+  const keep = logFile(satellite.dataDir);
+  return createLogger(satellite.log, { redactor, env: process.env, stderr: process.stderr, keep });
+}
+
+/** The last line of a process that ends by a defect says so, in the form of all others. */
+export function logCrash(thrown: unknown, logger: ProcessLogger): void {
+  const { message, stack } = thrown instanceof Error ? thrown : new Error(String(thrown));
+  logger.error('A defect of the satellite ends it', { code: 'INTERNAL', error: message, stack });
+  logger.close();
 }
 
 function logWarnings({ config, warnings }: LoadedConfig, logger: Logger): void {
@@ -124,11 +143,14 @@ async function daemonWithRoom(
 }
 
 /** With a store that is damaged already, the next attempt has a new one. */
-function createDaemon({ config }: LoadedConfig, logger: Logger, accounts: Accounts): Daemon {
+function createDaemon(
+  { config }: LoadedConfig,
+  { logger, accounts, redactor }: { logger: Logger; accounts: Accounts; redactor: Redactor },
+): Daemon {
   const version = satelliteVersion(process.env);
   const { dataDir } = config.satellite;
   logger.info('Satellite starts', { version, config: config.path, dataDir });
-  const options = { config, clock: systemClock, logger, version, env: process.env, accounts };
+  const options = { config, clock: systemClock, logger, redactor, version, env: process.env, accounts };
   try {
     return new Daemon(options);
   } catch (error) {
@@ -142,7 +164,7 @@ function createDaemon({ config }: LoadedConfig, logger: Logger, accounts: Accoun
 async function nextEnd(
   options: RunOptions,
   loaded: LoadedConfig,
-  { daemon, stopped, reloads, logger }: RunningDaemon,
+  { daemon, stopped, reloads, logger, redactor }: RunningDaemon,
 ): Promise<LoadedConfig | undefined> {
   for (;;) {
     const end = await Promise.race([stopped, daemon.damaged, reloads.next()]);
@@ -156,12 +178,12 @@ async function nextEnd(
       return undefined;
     }
     try {
-      const reloaded = await loadChecked(options);
+      const reloaded = await loadChecked(options, redactor);
       logger.info('The configuration is read again', { config: reloaded.config.path });
       return reloaded;
     } catch (error) {
-      const { code, message } = toSatelliteError(error);
-      logger.error('The new configuration is refused; the old one stays', { code, error: message });
+      const { hint: _inMessage, ...fields } = errorFields(toSatelliteError(error));
+      logger.error('The new configuration is refused; the old one stays', fields);
     }
   }
 }
@@ -171,6 +193,7 @@ interface RunningDaemon {
   readonly stopped: Promise<NodeJS.Signals>;
   readonly reloads: ReloadRequests;
   readonly logger: Logger;
+  readonly redactor: Redactor;
 }
 
 function setStoreAside(dataDir: string, { message, code }: SatelliteError, logger: Logger): void {

@@ -15,6 +15,7 @@ import { JobRunner } from '../jobs/job-runner.ts';
 import { ownJob } from '../jobs/own-job.ts';
 import { createLogger } from '../ops/logger.ts';
 import { showProgress } from '../ops/progress-display.ts';
+import type { Redactor } from '../ops/redact.ts';
 import { type PagePush, SeiClient } from '../sei/sei-client.ts';
 import { Store } from '../store/store.ts';
 import { satelliteVersion } from '../version.ts';
@@ -22,7 +23,7 @@ import { exitCodes } from './exit-code.ts';
 import { addHelpSections, configEnvironment, networkEnvironment } from './help.ts';
 import { integrationOf } from './integration.ts';
 import { type ConfigOption, configOption, load } from './load.ts';
-import { stopSignal } from './run.ts';
+import { logCrash, loggerOf, stopSignal } from './run.ts';
 
 interface ScanOptions extends ConfigOption {
   readonly integration: string;
@@ -31,7 +32,7 @@ interface ScanOptions extends ConfigOption {
   readonly out?: string;
 }
 
-export function registerScan(program: Command): void {
+export function registerScan(program: Command, redactor: Redactor): void {
   const command = program
     .command('scan')
     .description('scan one integration now, without a job from SEI')
@@ -41,7 +42,7 @@ export function registerScan(program: Command): void {
     .option('--to <time>', 'end of the window (default: now)', timeMs)
     .option('-o, --out <folder>', 'write the page files there and push nothing')
     .action(async (options: ScanOptions) => {
-      process.exitCode = await scan(options);
+      process.exitCode = await scan(options, redactor);
     });
   addHelpSections(command, {
     notes: `
@@ -57,11 +58,16 @@ data directory is touched.`,
   });
 }
 
-async function scan(options: ScanOptions): Promise<number> {
+async function scan(options: ScanOptions, redactor: Redactor): Promise<number> {
   assertWindow(options, systemClock.now());
   if (options.out !== undefined) await assertUnused(resolve(options.out));
-  const { config, warnings } = await load(options);
-  const logger = createLogger(config.satellite.log);
+  const loaded = await load(options, redactor);
+  const { config, warnings } = loaded;
+  const logger =
+    options.out === undefined
+      ? loggerOf(loaded, redactor)
+      : createLogger(config.satellite.log, { redactor, env: process.env, stderr: process.stderr });
+  process.prependListener('uncaughtException', (thrown) => logCrash(thrown, logger));
   for (const warning of warnings) logger.warn('Configuration', { code: 'CONFIG_WARNING', warning });
   const integration = integrationOf(config, options.integration);
   const { satellite } = config;
@@ -72,7 +78,7 @@ async function scan(options: ScanOptions): Promise<number> {
   const stopped = stopSignal().then(() => stop.abort());
   const clock = systemClock;
   // What goes to a folder says nothing about what SEI has: it neither uses nor changes what the store remembers.
-  const store = new Store(options.out === undefined ? storePath(satellite.dataDir) : ':memory:');
+  const store = new Store(options.out === undefined ? storePath(satellite.dataDir) : ':memory:', redactor);
   const accounts = new Accounts();
   try {
     const sei = new SeiClient(satellite, { clock, signal: stop.signal, proxy: seiProxy(satellite, env) });
@@ -112,6 +118,7 @@ async function scan(options: ScanOptions): Promise<number> {
   } finally {
     accounts.close();
     store.close();
+    logger.close();
   }
 }
 

@@ -3,20 +3,21 @@ import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
 import { storePath } from '../daemon.ts';
 import { SatelliteError } from '../errors.ts';
+import type { Redactor } from '../ops/redact.ts';
 import { repairStore } from '../store/repair.ts';
 import { verifyStore } from '../store/verify.ts';
 import { exitCodes } from './exit-code.ts';
 import { addHelpSections, configEnvironment } from './help.ts';
 import { type ConfigOption, configOption, load } from './load.ts';
 
-export function registerStore(program: Command): void {
+export function registerStore(program: Command, redactor: Redactor): void {
   const store = program.command('store').description('look at the data directory while the satellite is stopped');
   const verify = store
     .command('verify')
     .description('read all of the store and say what is wrong with it')
     .option(...configOption)
     .action(async (options: ConfigOption) => {
-      const path = await pathOf(options);
+      const path = await pathOf(options, redactor);
       const findings = verifyStore(path);
       if (findings.length === 0) {
         process.stdout.write(`${path} is sound\n`);
@@ -31,7 +32,7 @@ export function registerStore(program: Command): void {
     .description('make a new store of what can be read of a damaged one, which is set aside')
     .option(...configOption)
     .action(async (options: ConfigOption) => {
-      const path = await pathOf(options);
+      const path = await pathOf(options, redactor);
       if (verifyStore(path).length === 0) {
         process.stdout.write(`${path} is sound; nothing is done\n`);
         return;
@@ -67,8 +68,8 @@ export function registerStore(program: Command): void {
   });
 }
 
-async function pathOf(options: ConfigOption): Promise<string> {
-  const { config } = await load(options);
+async function pathOf(options: ConfigOption, redactor: Redactor): Promise<string> {
+  const { config } = await load(options, redactor);
   const path = storePath(config.satellite.dataDir);
   if (existsSync(path)) return path;
   throw new SatelliteError(`There is no store at ${path}`, {

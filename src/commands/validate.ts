@@ -1,20 +1,19 @@
 import type { Command } from 'commander';
+import type { LoadedConfig } from '../config/load.ts';
+import type { Redactor } from '../ops/redact.ts';
 import { addHelpSections, configEnvironment } from './help.ts';
 import { type ConfigOption, configOption, load } from './load.ts';
 
-export function registerValidate(program: Command): void {
+export function registerValidate(program: Command, redactor: Redactor): void {
   const command = program
     .command('validate')
     .description('check the configuration without talking to anybody')
     .option(...configOption)
     .option('--strict', 'treat unknown keys as errors')
     .action(async (options: ConfigOption & { strict?: boolean }) => {
-      const { config, warnings } = await load(options, options.strict === true);
-      for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
-      const integrations = config.integrations.map(({ id, url }) => `  ${id}  ${url}`).join('\n');
-      process.stdout.write(
-        `${config.path} is valid\nSEI ${config.satellite.url}, tenant ${config.satellite.tenant}\n${config.integrations.length} integration(s):\n${integrations}\n`,
-      );
+      const loaded = await load(options, redactor, options.strict === true);
+      process.stderr.write(warningsOf(loaded));
+      process.stdout.write(summaryOf(loaded));
     });
   addHelpSections(command, {
     notes: `
@@ -28,4 +27,13 @@ overlooks them. \`satellite check\` tries the servers, too.`,
     environment: [...configEnvironment, 'any other'],
     exitCodes: [[0, 'it can be used'], 64, 78],
   });
+}
+
+export function warningsOf({ warnings }: LoadedConfig): string {
+  return warnings.map((warning) => `warning: ${warning}\n`).join('');
+}
+
+export function summaryOf({ config }: LoadedConfig): string {
+  const integrations = config.integrations.map(({ id, url }) => `  ${id}  ${url}`).join('\n');
+  return `${config.path} is valid\nSEI ${config.satellite.url}, tenant ${config.satellite.tenant}\n${config.integrations.length} integration(s):\n${integrations}\n`;
 }

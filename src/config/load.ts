@@ -11,6 +11,7 @@ import { ConfigError, type Finding, fault, type Problem } from './problem.ts';
 import type { RawConfig } from './raw.ts';
 import { type ReadConfig, type ReadOptions, readableByOthersWarning, readConfig } from './read.ts';
 import { readSecretFiles } from './secret-files.ts';
+import { secretsIn } from './secrets.ts';
 import { explainText } from './syntax.ts';
 import { formatPath, type Path, placeOf, type TreeNode } from './tree.ts';
 import { validate } from './validate.ts';
@@ -19,6 +20,8 @@ import { type Visibility, visibleOf } from './visible.ts';
 export interface LoadOptions extends FindOptions, ReadOptions {
   /** Unknown keys are errors instead of warnings. */
   readonly strict?: boolean;
+  /** Told of the secrets as soon as they are known, before anything is said about the file. */
+  readonly onSecrets?: (secrets: readonly string[]) => void;
 }
 
 export interface LoadedConfig {
@@ -69,8 +72,10 @@ async function interpret(path: string, file: ReadConfig, options: LoadOptions): 
   const visibility = visibleOf(parsed.root, file.text);
   const named = normalise(parsed.root, options.env, visibility.discretion);
   const whole = await readSecretFiles(named.root, { configPath: path, env: options.env });
+  const secret = secretsIn(whole.root);
+  options.onSecrets?.(secret.secrets);
   const valid = validate(whole.root);
-  const sofar = [...parsed.found, ...named.found, ...whole.found, ...valid.found];
+  const sofar = [...parsed.found, ...named.found, ...whole.found, ...secret.found, ...valid.found];
   const sound = soundness(sofar);
   // Has the shape that the schema describes, wherever the validator was content.
   const raw = valid.data as RawConfig;

@@ -72,13 +72,14 @@ function isOfThisDiff(error: unknown): error is SatelliteError {
 
 class LastingDiffError extends SatelliteError {
   constructor(cause: SatelliteError) {
-    const { message, code, kind, url, statusCode } = cause;
+    const { message, code, kind, url, statusCode, requestId } = cause;
     super(message, {
       code,
       kind,
       cause,
       ...(url === undefined ? {} : { url }),
       ...(statusCode === undefined ? {} : { statusCode }),
+      ...(requestId === undefined ? {} : { requestId }),
     });
   }
 }

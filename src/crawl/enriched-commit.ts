@@ -18,9 +18,12 @@ export async function enrichedCommit(
   const files = await filesOrError(scan, repository, commit);
   const isRead = !(files instanceof SatelliteError);
   const record = commitRecord(commit, isRead ? { ...context, files } : context);
-  const flaw = isRead ? flawOf(files) : `${files.code}: no diff, so there are no line counts: ${files.message}`;
+  const flaw = isRead
+    ? flawOf(files)
+    : { code: files.code, text: `no diff, so there are no line counts: ${files.message}` };
   if (flaw !== undefined) {
-    scan.addFailure({ message: `${repositoryLabel(repository)} ${commit.id}: ${flaw}`, url: record.commitUrl });
+    const message = `${repositoryLabel(repository)} ${commit.id}: ${flaw.code}: ${flaw.text}`;
+    scan.addFailure({ message, url: record.commitUrl }, flaw.code);
   }
   return record;
 }
@@ -34,8 +37,11 @@ async function filesOrError(scan: Scan, repository: BitbucketRepository, commit:
   }
 }
 
-function flawOf(files: CommitFiles): string | undefined {
-  if (files.truncated) return 'BITBUCKET_DIFF_TRUNCATED: Bitbucket cut the diff short, line counts are too low';
+function flawOf(files: CommitFiles): { readonly code: string; readonly text: string } | undefined {
+  if (files.truncated) {
+    return { code: 'BITBUCKET_DIFF_TRUNCATED', text: 'Bitbucket cut the diff short, line counts are too low' };
+  }
   if (files.omitted === undefined) return undefined;
-  return `COMMIT_TOO_LARGE: ${files.omitted.files} files beyond the first ${maxListedFiles} are counted, but not listed`;
+  const text = `${files.omitted.files} files beyond the first ${maxListedFiles} are counted, but not listed`;
+  return { code: 'COMMIT_TOO_LARGE', text };
 }

@@ -37,7 +37,7 @@ export async function* crawlPullRequests(scan: Scan, repository: BitbucketReposi
         if (error.code === 'BITBUCKET_NO_SUCH_PULL_REQUEST') return { found: deleted(id, found.readAtMs) };
         if (++failuresInARow >= maxFailuresInARow) throw error;
         const message = `${repositoryLabel(repository)} pull request ${id}: ${error.code}: ${error.message}`;
-        scan.addFailure({ message, url: error.url ?? scan.integration.url });
+        scan.addFailure({ message, url: error.url ?? scan.integration.url }, error.code);
         return { found: unread(id) };
       }
     },
@@ -148,6 +148,6 @@ async function* listedCommits(scan: Scan, repository: BitbucketRepository, id: n
     const isSourceGone = error instanceof SatelliteError && error.kind === 'gone';
     if (!isSourceGone || error.code === 'BITBUCKET_NO_SUCH_PULL_REQUEST') throw error;
     const message = `${repositoryLabel(repository)} pull request ${id}: ${error.code}: its commits cannot be listed`;
-    scan.addFailure({ message, url: error.url ?? scan.integration.url });
+    scan.addFailure({ message, url: error.url ?? scan.integration.url }, error.code);
   }
 }

@@ -15,8 +15,8 @@ export interface Scan {
   readonly store: Store;
   readonly clock: Clock;
   readonly commitFiles: CommitFilesReader;
-  /** Counts and reports a part that could not be read, where the crawl can go on without it. */
-  readonly addFailure: (failure: Failure) => void;
+  /** Counts and reports a part that could not be read, or not in full, where the crawl can go on without it. */
+  readonly addFailure: (failure: Failure, code: string) => void;
 }
 
 /** One step of a slice's crawl. */

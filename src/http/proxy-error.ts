@@ -1,4 +1,5 @@
 import { SatelliteError } from '../errors.ts';
+import { cut } from '../ops/cut.ts';
 import { type ProxyServer, proxyName } from './proxy-server.ts';
 
 type Headers = Readonly<NodeJS.Dict<string | string[]>>;
@@ -50,7 +51,7 @@ export function proxyAuthenticationRequired(
   const offered = schemesOf([schemes ?? []].flat().join(', '));
   const details = { code: 'PROXY_AUTHENTICATION_REQUIRED', kind: 'config', url } as const;
   if (offered.length > 0 && !offered.some((scheme) => scheme.toLowerCase() === 'basic')) {
-    return new SatelliteError(`${name} wants a login by ${offered.join(' or ').slice(0, 80)} only`, {
+    return new SatelliteError(`${name} wants a login by ${cut(offered.join(' or '), 80)} only`, {
       ...details,
       hint: 'The satellite can only log in with Basic: have it allowed for this user, or put a local proxy that can do more in between.',
     });

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { type DetailedPeerCertificate, TLSSocket } from 'node:tls';
+import { cut } from '../ops/cut.ts';
 
 /** What is known of one end of TLS connections, for when one of them fails: by then the socket has forgotten it. */
 export interface TlsFacts {
@@ -54,5 +55,5 @@ function nameOf(name: Partial<Record<string, string | string[]>> | undefined): s
 }
 
 function printable(text: string): string {
-  return text.replace(/\p{C}/gu, ' ').slice(0, 200);
+  return cut(text.replace(/\p{C}/gu, ' '), 200);
 }

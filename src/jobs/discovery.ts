@@ -19,6 +19,16 @@ export async function discover(scan: Scan, types: readonly DataType[], options: 
   const { repositories, unmatched } = selectRepositories(visible.values(), scan.integration.metadata);
   if (visible.size > 0 && repositories.length === 0) throw nothingSelected(unmatched, scan.integration.url);
   killPoint('scan:discovered');
+  const flaws = [
+    ...sharedNames(repositories).map(({ name, labels }) => ({
+      code: 'NAMES_SHARED',
+      message: `${labels.join(', ')}: SEI tells repositories apart by their name alone, and all are named '${name}'`,
+    })),
+    ...unmatched.map((entry) => ({
+      code: 'NAME_NOT_FOUND',
+      message: `metadata: '${entry}' matches nothing that the user of the integration may see`,
+    })),
+  ];
   const layOut = () => {
     scan.store.slices.addDiscovered(
       scan.job.id,
@@ -26,20 +36,20 @@ export async function discover(scan: Scan, types: readonly DataType[], options: 
       repositories.map((body) => ({ id: body.id, body })),
       types,
     );
-    for (const { name, labels } of sharedNames(repositories)) {
-      scan.store.jobs.addFailure(scan.job.id, {
-        message: `${labels.join(', ')}: SEI tells repositories apart by their name alone, and all are named '${name}'`,
-        url: scan.integration.url,
-      });
-    }
-    for (const entry of unmatched) {
-      scan.store.jobs.addFailure(scan.job.id, {
-        message: `metadata: '${entry}' matches nothing that the user of the integration may see`,
-        url: scan.integration.url,
-      });
+    for (const { message } of flaws) {
+      scan.store.jobs.addFailure(scan.job.id, { message, url: scan.integration.url });
     }
   };
   await durably(() => scan.store.transaction(layOut), options);
+  const { id: jobId, integrationId } = scan.job;
+  for (const { code, message: warning } of flaws) {
+    options.logger.warn('The selection of repositories is not as it may be meant', {
+      code,
+      warning,
+      jobId,
+      integrationId,
+    });
+  }
 }
 
 /** A filter that selects nothing is a mistake; an empty success would look like a quiet week. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import { toSatelliteError } from '../errors.ts';
+import { errorFields, toSatelliteError } from '../errors.ts';
 import type { Logger } from '../ops/logger.ts';
 
 /** Short enough that work goes on soon after there is room again. */
@@ -22,10 +22,10 @@ export async function durably<T>(write: () => T, { clock, logger, signal }: Dura
       if (waits > 0) logger.info('The disk takes it again; work goes on');
       return value;
     } catch (thrown) {
-      const { kind, code, message, hint } = toSatelliteError(thrown);
+      const error = toSatelliteError(thrown);
+      const { kind, code } = error;
       if (kind !== 'storage' || code === 'STORE_DAMAGED') throw thrown;
-      if (waits === 0)
-        logger.error('The disk does not take what is to be stored; work waits', { code, error: message, hint });
+      if (waits === 0) logger.error('The disk does not take what is to be stored; work waits', errorFields(error));
       await clock.sleep(retryMs, signal);
     }
   }

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import { SatelliteError, toSatelliteError } from '../errors.ts';
+import { errorFields, SatelliteError, toSatelliteError } from '../errors.ts';
 import type { Job } from '../store/jobs.ts';
 import { JobProgress } from './job-progress.ts';
 import { jobException } from './job-result.ts';
@@ -62,10 +62,7 @@ export class JobRunner {
       const seconds = Math.round((clock.elapsedMs() - progress.startedAtElapsedMs) / 100) / 10;
       const failures = store.jobs.failures(job.id).length;
       if (error === undefined) logger.info('Scan done', { ...facts, failures, seconds });
-      else {
-        const { code, message, hint } = error;
-        logger.error('Scan failed', { code, error: message, hint, ...facts, failures, seconds });
-      }
+      else logger.error('Scan failed', { ...errorFields(error), ...facts, failures, seconds });
       if (error !== undefined) this.failed++;
       this.running.delete(job.id);
       this.startWaiting();
@@ -76,8 +73,8 @@ export class JobRunner {
       this.running.delete(job.id);
       if (signal.aborted) return;
       const error = toSatelliteError(thrown);
-      const { code, message, hint } = error;
-      logger.error('Scan interrupted', { code, error: message, hint, jobId: job.id, integrationId: job.integrationId });
+      const { id: jobId, integrationId } = job;
+      logger.error('Scan interrupted', { ...errorFields(error), jobId, integrationId });
       this.#onEnd(error);
     }
   }

@@ -1,4 +1,4 @@
-import { SatelliteError } from '../errors.ts';
+import { errorFields, SatelliteError } from '../errors.ts';
 import { type RetryPolicy, withRetry } from '../http/retry.ts';
 import { killPoint } from '../ops/kill-point.ts';
 import { splitPage } from '../records/split-page.ts';
@@ -89,16 +89,9 @@ export class Pusher {
           policy: pushPolicy,
           clock,
           signal,
-          onRetry: ({ code, message, hint }, delayMs) => {
-            const facts = {
-              code,
-              jobId: job.id,
-              page: relativePath,
-              delayMs: Math.round(delayMs),
-              error: message,
-              hint,
-            };
-            logger.warn('A page could not be pushed; trying again', facts);
+          onRetry: (error, delayMs) => {
+            const facts = { jobId: job.id, page: relativePath, delayMs: Math.round(delayMs) };
+            logger.warn('A page could not be pushed; trying again', { ...errorFields(error), ...facts });
           },
         },
       );

@@ -16,7 +16,7 @@ import { repositoryLabel } from '../crawl/repository-path.ts';
 import type { Scan, SliceCrawl } from '../crawl/scan.ts';
 import { crawlTags } from '../crawl/tags.ts';
 import type { DataType } from '../data-type.ts';
-import { type SatelliteError, toSatelliteError } from '../errors.ts';
+import { errorFields, type SatelliteError, toSatelliteError } from '../errors.ts';
 import { bitbucketProxy, type Env } from '../http/proxy-server.ts';
 import { killPoint } from '../ops/kill-point.ts';
 import type { Logger } from '../ops/logger.ts';
@@ -72,13 +72,21 @@ export async function runJob(
         signal,
         proxy,
         onRefused: (refusal) => noteRefusal(refusal, accounts.length),
-        onPaused: ({ code, message, hint }, pauseMs) =>
-          logger.warn('The crawl pauses', { code, error: message, hint, seconds: Math.round(pauseMs / 100) / 10 }),
+        onPaused: (error, pauseMs, path) =>
+          logger.warn('The crawl pauses', { ...errorFields(error), ...request(path), delayMs: Math.round(pauseMs) }),
+        onRetry: (error, delayMs, path) =>
+          logger.debug('A request is made again', {
+            ...errorFields(error),
+            ...request(path),
+            delayMs: Math.round(delayMs),
+          }),
       }),
     );
-  const noteRefusal = ({ code, message, hint }: SatelliteError, of: number) => {
+  const request = (path: string) => ({ integrationId: integration.id, path });
+  const noteRefusal = (error: SatelliteError, of: number) => {
     if (of < 2) return;
-    logger.error('One of several credentials is refused; the others go on', { code, error: message, hint });
+    const { code, message } = error;
+    logger.error('One of several credentials is refused; the others go on', errorFields(error));
     spool.addFailure({ message: `One of ${of} credentials is refused: ${code}: ${message}`, url: integration.url });
   };
   const bitbucket = connect(accounts);
@@ -212,8 +220,9 @@ async function runSlice(
   progress: JobProgress,
   logger: Logger,
 ): Promise<void> {
+  const flaws = new Flaws(scan);
   try {
-    const crawl = crawlOf(scan, repository, slice);
+    const crawl = crawlOf(flaws.scan, repository, slice);
     for (;;) {
       const step = await crawl.next();
       if (step.done) {
@@ -232,12 +241,10 @@ async function runSlice(
     if (endsJob(error) || isAbort(thrown)) throw thrown;
     const label = repositoryLabel(repository);
     logger.warn('A part of a repository could not be read; the next scan tries it again', {
-      code: error.code,
+      ...errorFields(error),
       jobId: slice.jobId,
       repository: label,
       dataType: slice.dataType,
-      error: error.message,
-      hint: error.hint,
       ...(error.kind === 'bug' ? { stack: (error.cause as Error | undefined)?.stack ?? error.stack } : {}),
     });
     await spool.fail(slice, {
@@ -245,6 +252,32 @@ async function runSlice(
       url: error.url ?? scan.integration.url,
     });
     killPoint('slice:failed');
+  } finally {
+    flaws.log(logger, repository, slice);
+  }
+}
+
+/** What of a slice could not be read in full, by code: a thousand commits without their diff are one line. */
+class Flaws {
+  /** The scan as the slice's crawl sees it. */
+  readonly scan: Scan;
+  readonly #byCode = new Map<string, { count: number; readonly first: string }>();
+
+  constructor(scan: Scan) {
+    const addFailure: Scan['addFailure'] = (failure, code) => {
+      const known = this.#byCode.get(code);
+      if (known === undefined) this.#byCode.set(code, { count: 1, first: failure.message });
+      else known.count++;
+      scan.addFailure(failure, code);
+    };
+    this.scan = { ...scan, addFailure };
+  }
+
+  log(logger: Logger, repository: BitbucketRepository, { jobId, dataType }: Slice): void {
+    for (const [code, { count, first }] of this.#byCode) {
+      const facts = { code, count, first, jobId, repository: repositoryLabel(repository), dataType };
+      logger.warn('Some items could not be read in full; the failures of the job name each', facts);
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import type { Redactor } from '../ops/redact.ts';
 import { seal, unseal } from './sealed-json.ts';
 
 /** Who asked for it: SEI, `satellite.schedule`, or `satellite scan`. */
@@ -36,9 +37,11 @@ export interface Failure {
 
 export class Jobs {
   readonly #database: DatabaseSync;
+  readonly #redactor: Pick<Redactor, 'text' | 'value'>;
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, redactor: Pick<Redactor, 'text' | 'value'> = plain) {
     this.#database = database;
+    this.#redactor = redactor;
   }
 
   /** False where the job is known already. */
@@ -92,7 +95,7 @@ export class Jobs {
   setDone(id: string, doneAtMs: number, outcome: { readonly result?: unknown; readonly exception?: unknown }): void {
     this.#database
       .prepare('UPDATE jobs SET done_at_ms = max(?, created_at_ms), result = ?, exception = ? WHERE id = ?')
-      .run(doneAtMs, toText(outcome.result), toText(outcome.exception), id);
+      .run(doneAtMs, toText(outcome.result), toText(this.#redactor.value(outcome.exception)), id);
   }
 
   /** With all that belongs to it. */
@@ -103,7 +106,7 @@ export class Jobs {
   addFailure(jobId: string, failure: Failure): void {
     this.#database
       .prepare('INSERT OR IGNORE INTO failures (job_id, message, url) VALUES (?, ?, ?)')
-      .run(jobId, failure.message, failure.url);
+      .run(jobId, this.#redactor.text(failure.message), this.#redactor.text(failure.url));
   }
 
   failures(jobId: string): Failure[] {
@@ -111,6 +114,9 @@ export class Jobs {
     return rows.map((row) => ({ message: String(row.message), url: String(row.url) }));
   }
 }
+
+/** Where nothing that servers said is stored: tests, repairs. */
+const plain = { text: (text: string) => text, value: (value: unknown) => value };
 
 function toText(value: unknown): string | null {
   return value === undefined ? null : seal(value);

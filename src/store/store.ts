@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { killPoint } from '../ops/kill-point.ts';
+import type { Redactor } from '../ops/redact.ts';
 import { CommitFilesTable } from './commit-files.ts';
 import { Coverage } from './coverage.ts';
 import { inTransaction, openDatabase } from './database.ts';
@@ -27,10 +28,13 @@ export class Store {
   readonly commitFiles: CommitFilesTable;
   readonly #database: DatabaseSync;
 
-  /** @param path of the store's file, or `:memory:` for one that ends with the process */
-  constructor(path: string) {
+  /**
+   * @param path of the store's file, or `:memory:` for one that ends with the process
+   * @param redactor takes secrets out of what servers said of failures, before it is stored and reported
+   */
+  constructor(path: string, redactor?: Pick<Redactor, 'text' | 'value'>) {
     this.#database = openDatabase(path);
-    this.jobs = new Jobs(this.#database);
+    this.jobs = new Jobs(this.#database, redactor);
     this.slices = new Slices(this.#database);
     this.pages = new Pages(this.#database);
     this.coverage = new Coverage(this.#database);

@@ -8,6 +8,7 @@ import type { IntegrationConfig, ProxyConfig, SatelliteConfig } from '../../../s
 import { loadConfig } from '../../../src/config/load.ts';
 import { Daemon } from '../../../src/daemon.ts';
 import { bitbucketProxy, type Env, seiProxy } from '../../../src/http/proxy-server.ts';
+import { Redactor } from '../../../src/ops/redact.ts';
 import { SeiClient } from '../../../src/sei/sei-client.ts';
 import type { RepositoryOptions } from '../../simulators/bitbucket/options.ts';
 import { writeSyntheticRepository } from '../../simulators/git/synthetic-repository.ts';
@@ -209,7 +210,14 @@ describeWith(tinyproxy)('a real proxy that asks for a password', () => {
         });
         const direct = new URL(world.bitbucket.url).host;
         const logger = { error() {}, warn() {}, info() {}, debug() {} };
-        const daemon = new Daemon({ config, clock: systemClock, logger, version: 'test', env: env(direct) });
+        const daemon = new Daemon({
+          redactor: new Redactor(),
+          config,
+          clock: systemClock,
+          logger,
+          version: 'test',
+          env: env(direct),
+        });
         try {
           expect(await daemon.once()).toBe(0);
         } finally {

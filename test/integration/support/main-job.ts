@@ -5,6 +5,7 @@ import { type Clock, systemClock } from '../../../src/clock.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { Daemon } from '../../../src/daemon.ts';
 import type { Logger } from '../../../src/ops/logger.ts';
+import { Redactor } from '../../../src/ops/redact.ts';
 import type { RepositoryOptions, SimulatorOptions } from '../../simulators/bitbucket/options.ts';
 import { startBitbucketSimulator } from '../../simulators/bitbucket/simulator.ts';
 import type { CommitTruth, FileTruth } from '../../simulators/git/truth.ts';
@@ -48,7 +49,8 @@ export async function setUp(
 
   const newDaemon = async () => {
     const { config } = await loadConfig({ path: join(folder.path, 'satellite.yml'), env: {}, cwd: folder.path });
-    return new Daemon({ config, clock: options.clock ?? systemClock, logger, version: 'test' });
+    const clock = options.clock ?? systemClock;
+    return new Daemon({ config, clock, logger, redactor: new Redactor(), version: 'test' });
   };
   return {
     bitbucket,
