@@ -4,6 +4,7 @@ import { Accounts } from './bitbucket/accounts.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config/config.ts';
 import { errorFields, SatelliteError, toSatelliteError } from './errors.ts';
+import { Clones } from './git/clones.ts';
 import { type Env, seiProxy } from './http/proxy-server.ts';
 import { ControlLoop } from './jobs/control-loop.ts';
 import { progressLine, summarise } from './jobs/job-progress.ts';
@@ -29,6 +30,26 @@ export interface DaemonOptions {
 
 export function storePath(dataDir: string): string {
   return join(dataDir, 'satellite.db');
+}
+
+/** Clones of integrations that do not want them any more are removed at once: they hold source. */
+export function newClones(
+  config: Config,
+  store: Store,
+  clock: Clock,
+  root = clonesPath(config.satellite.dataDir),
+): Clones {
+  const kept = config.integrations.filter(({ metadata }) => metadata.commitSource === 'git' && metadata.keepClones);
+  const { maxBytes } = config.satellite.store;
+  const options = { root, maxBytes, storeBytes: () => store.usedBytes(), nowMs: () => clock.now() };
+  return new Clones(
+    options,
+    kept.map(({ url }) => url),
+  );
+}
+
+function clonesPath(dataDir: string): string {
+  return join(dataDir, 'clones');
 }
 
 /** How often a running scan says in the log how far it is. */
@@ -73,6 +94,7 @@ export class Daemon {
     this.#lastProgressLogElapsedMs = clock.elapsedMs();
     this.#store = new Store(storePath(config.satellite.dataDir), options.redactor);
     const { signal } = this.#abort;
+    const clones = newClones(config, this.#store, clock);
     const sei = new SeiClient(config.satellite, { clock, signal, proxy: seiProxy(config.satellite, env) });
     this.#runner = new JobRunner(
       config,
@@ -81,6 +103,7 @@ export class Daemon {
         env,
         store: this.#store,
         accounts: this.#accounts,
+        clones,
         clock,
         logger,
         push: (page) => sei.push(page),

@@ -9,6 +9,8 @@ export interface Account {
   readonly gate: Gate;
   /** The answer that refused it: it is not used again by this process, so that the user is not locked. */
   refusal?: SatelliteError;
+  /** The same for clones, where Bitbucket takes the credential for requests but not for git: no clone is tried with it again. */
+  gitRefusal?: SatelliteError;
 }
 
 /**
@@ -39,13 +41,18 @@ export function soleAccount({ credentials }: Pick<IntegrationConfig, 'credential
 }
 
 /** The one with the shortest queue, of those that are let in now if there are any; undefined: all are refused. */
-export function chooseAccount(accounts: readonly Account[]): Account | undefined {
+export function chooseAccount(accounts: readonly Account[], isForGit = false): Account | undefined {
   let best: Account | undefined;
   for (const account of accounts) {
-    if (account.refusal !== undefined) continue;
+    if (refusalOf(account, isForGit) !== undefined) continue;
     if (best === undefined || loadOf(account.gate) < loadOf(best.gate)) best = account;
   }
   return best;
+}
+
+/** Why it may not be used; undefined: it may. */
+export function refusalOf({ refusal, gitRefusal }: Account, isForGit: boolean): SatelliteError | undefined {
+  return refusal ?? (isForGit ? gitRefusal : undefined);
 }
 
 function loadOf(gate: Gate): number {

@@ -1,4 +1,5 @@
-import type { Got } from 'got';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Got, Request } from 'got';
 import type { Clock } from '../clock.ts';
 import type { IntegrationConfig } from '../config/config.ts';
 import { SatelliteError } from '../errors.ts';
@@ -9,7 +10,7 @@ import { proxyAnswerError } from '../http/proxy-error.ts';
 import type { ProxyServer } from '../http/proxy-server.ts';
 import { type RetryPolicy, retryDelayMs, withRetry } from '../http/retry.ts';
 import { killPoint } from '../ops/kill-point.ts';
-import { type Account, chooseAccount } from './accounts.ts';
+import { type Account, chooseAccount, refusalOf } from './accounts.ts';
 import { type Answer, answerError } from './answer-error.ts';
 
 /** One request, with the credentials to use. */
@@ -18,6 +19,17 @@ type Attempt<T> = (authorization: string) => Promise<T>;
 /** How long a diff takes says more about the diff than about the server. */
 interface Timing {
   readonly measuresServer: boolean;
+  /** Refused, it says nothing about the other requests: an access token may be good for one and not for the other. */
+  readonly isForGit?: boolean;
+}
+
+/** One request of git's own protocol for reading a repository. */
+export interface GitRequest {
+  readonly method: 'GET' | 'POST';
+  /** Below the base URL, as it goes over the wire, with its query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Buffer;
 }
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -33,6 +45,9 @@ const restRoot = 'rest/api/latest/';
 const jsonTimeoutMs = 60_000;
 /** A diff streams for as long as git needs to make it. */
 const diffTimeoutMs = 300_000;
+/** A clone streams for hours, if it must; a server that says nothing for so long has given up. */
+const gitTimeoutMs = 4 * 60 * 60 * 1000;
+const gitSilenceMs = 300_000;
 const maxErrorBodyBytes = 64 * 1024;
 
 const retryPolicy: RetryPolicy = { maxAttempts: 6, baseDelayMs: 1_000, maxDelayMs: 60_000, retries500: false };
@@ -66,6 +81,8 @@ export interface ClientOptions {
 export class BitbucketClient {
   readonly counts: RequestCounts = { requests: 0, throttled: 0, retried: 0 };
   readonly #http: Got;
+  readonly #newGitHttp: () => Got;
+  #gitHttp: Got | undefined;
   readonly #accounts: readonly Account[];
   readonly #clock: Clock;
   readonly #signal: AbortSignal | undefined;
@@ -76,14 +93,15 @@ export class BitbucketClient {
   readonly #onRetry: NonNullable<ClientOptions['onRetry']>;
 
   constructor(integration: Pick<IntegrationConfig, 'url' | 'tls'>, options: ClientOptions) {
+    const way = { tls: integration.tls, proxy: options.proxy, signal: options.signal };
     this.#http = createHttp({
+      ...way,
       baseUrl: `${integration.url}/${restRoot}`.replace(/\/$/, ''),
       headers: { accept: 'application/json' },
       timeoutMs: options.probing?.timeoutMs ?? jsonTimeoutMs,
-      tls: integration.tls,
-      proxy: options.proxy,
-      signal: options.signal,
     });
+    this.#newGitHttp = () =>
+      createHttp({ ...way, baseUrl: integration.url, headers: { accept: '*/*' }, timeoutMs: gitTimeoutMs });
     this.#accounts = options.accounts;
     this.#proxy = options.proxy;
     this.#probing = options.probing;
@@ -133,21 +151,56 @@ export class BitbucketClient {
         timeout: { request: diffTimeoutMs },
         ...this.#abortable(),
       });
-      try {
-        const response = await new Promise<{
-          statusCode: number;
-          headers: NodeJS.Dict<string | string[]>;
-          url: string;
-        }>((resolve, reject) => {
-          stream.once('response', resolve).once('error', reject);
-        });
-        const { statusCode, headers, url } = response;
-        if (statusCode === 200) return await consume(stream, String(headers['content-type'] ?? ''));
-        throw this.#answerError({ statusCode, headers, body: await readStart(stream), url });
-      } finally {
-        stream.destroy();
-      }
+      return this.#streamed(stream, (headers) => consume(stream, String(headers['content-type'] ?? '')));
     });
+  }
+
+  /**
+   * As the git of this machine has it, but with the credentials, the certificates, the proxy and the gate of all the other
+   * requests; it holds its place until the answer has passed. `consume` is called once at most.
+   *
+   * @throws SatelliteError where there is no answer to pass on
+   */
+  async git<T>(
+    { method, path, headers, body }: GitRequest,
+    consume: (chunks: AsyncIterable<Uint8Array>, headers: IncomingHttpHeaders) => Promise<T>,
+  ): Promise<T> {
+    this.#gitHttp ??= this.#newGitHttp();
+    const http = this.#gitHttp;
+    const passed = await this.#retried(path, { measuresServer: false, isForGit: true }, async (authorization) => {
+      const stream = http.stream(path, {
+        method,
+        headers: { ...headers, authorization },
+        timeout: { request: gitTimeoutMs, socket: gitSilenceMs },
+        ...(body === undefined ? {} : { body }),
+        ...this.#abortable(),
+      });
+      return this.#streamed(stream, async (answerHeaders) => {
+        // From here on an attempt is not repeated: what has passed has passed.
+        try {
+          return { value: await consume(stream, answerHeaders) };
+        } catch (error) {
+          return { error };
+        }
+      });
+    });
+    if ('value' in passed) return passed.value;
+    throw networkError(passed.error, 'BITBUCKET', `${http.defaults.options.prefixUrl}${path}`);
+  }
+
+  async #streamed<T>(stream: Request, consume: (headers: IncomingHttpHeaders) => Promise<T>): Promise<T> {
+    try {
+      const response = await new Promise<{ statusCode: number; headers: IncomingHttpHeaders; url: string }>(
+        (resolve, reject) => {
+          stream.once('response', resolve).once('error', reject);
+        },
+      );
+      const { statusCode, headers, url } = response;
+      if (statusCode === 200) return await consume(headers);
+      throw this.#answerError({ statusCode, headers, body: await readStart(stream), url });
+    } finally {
+      stream.destroy();
+    }
   }
 
   #answerError(answer: Answer): SatelliteError {
@@ -175,13 +228,14 @@ export class BitbucketClient {
   /** Goes on with another account where one is refused, and waits at the gate where one is throttled. */
   async #onSomeAccount<T>(path: string, timing: Timing, attempt: Attempt<T>): Promise<T> {
     for (let throttles = 1; ; throttles++) {
-      const account = chooseAccount(this.#accounts);
-      if (account === undefined) throw this.#accounts[0]?.refusal;
+      const isForGit = timing.isForGit === true;
+      const account = chooseAccount(this.#accounts, isForGit);
+      if (account === undefined) throw this.#accounts[0] && refusalOf(this.#accounts[0], isForGit);
       try {
         return await account.gate.run(() => this.#asAccount(account, path, timing, attempt), this.#signal);
       } catch (error) {
         if (!(error instanceof SatelliteError)) throw error;
-        if (error.kind === 'auth' && chooseAccount(this.#accounts) !== undefined) continue;
+        if (error.kind === 'auth' && chooseAccount(this.#accounts, isForGit) !== undefined) continue;
         if (error.kind !== 'throttled' || this.#probing !== undefined) throw error;
         this.counts.throttled++;
         const backOffMs = retryDelayMs(error, throttles, retryPolicy, this.#clock.random) ?? 0;
@@ -194,8 +248,10 @@ export class BitbucketClient {
     }
   }
 
-  async #asAccount<T>(account: Account, path: string, { measuresServer }: Timing, attempt: Attempt<T>): Promise<T> {
-    if (account.refusal !== undefined) throw account.refusal;
+  async #asAccount<T>(account: Account, path: string, timing: Timing, attempt: Attempt<T>): Promise<T> {
+    const { measuresServer, isForGit = false } = timing;
+    const refusal = refusalOf(account, isForGit);
+    if (refusal !== undefined) throw refusal;
     this.counts.requests++;
     killPoint('fetch:before');
     const begunAtMs = this.#clock.elapsedMs();
@@ -209,11 +265,12 @@ export class BitbucketClient {
       killPoint('fetch:after');
       return value;
     } catch (thrown) {
-      const error = networkError(thrown, 'BITBUCKET', this.#urlOf(path));
+      const error = networkError(thrown, 'BITBUCKET', this.#urlOf(path, isForGit));
       if (!(error instanceof SatelliteError)) throw error;
       if (error.statusCode === 503) account.gate.overloaded();
       else if (error.statusCode !== undefined && error.statusCode !== 429) answered();
-      if (error.kind === 'auth') {
+      if (error.kind === 'auth' && isForGit) account.gitRefusal = error;
+      else if (error.kind === 'auth') {
         account.refusal = error;
         this.#onRefused(error);
       }
@@ -221,8 +278,8 @@ export class BitbucketClient {
     }
   }
 
-  #urlOf(path: string): string {
-    return `${this.#http.defaults.options.prefixUrl}${path}`;
+  #urlOf(path: string, isForGit: boolean): string {
+    return `${((isForGit && this.#gitHttp) || this.#http).defaults.options.prefixUrl}${path}`;
   }
 }
 

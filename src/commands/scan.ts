@@ -1,10 +1,10 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Command, InvalidArgumentError } from 'commander';
 import { Accounts } from '../bitbucket/accounts.ts';
 import { systemClock } from '../clock.ts';
-import { notAcknowledged, storePath } from '../daemon.ts';
+import { newClones, notAcknowledged, storePath } from '../daemon.ts';
 import { dataTypes } from '../data-type.ts';
 import { SatelliteError } from '../errors.ts';
 import { checkNetworkConfig, networkWarnings } from '../http/network-warnings.ts';
@@ -80,10 +80,12 @@ async function scan(options: ScanOptions, redactor: Redactor): Promise<number> {
   // What goes to a folder says nothing about what SEI has: it neither uses nor changes what the store remembers.
   const store = new Store(options.out === undefined ? storePath(satellite.dataDir) : ':memory:', redactor);
   const accounts = new Accounts();
+  const ownClones = options.out === undefined ? undefined : join(resolve(options.out), '.clones');
+  const clones = newClones(config, store, clock, ownClones);
   try {
     const sei = new SeiClient(satellite, { clock, signal: stop.signal, proxy: seiProxy(satellite, env) });
     const push = options.out === undefined ? (page: PagePush) => sei.push(page) : intoFolder(resolve(options.out));
-    const surroundings = { satellite, env, store, accounts, clock, logger, push, signal: stop.signal };
+    const surroundings = { satellite, env, store, accounts, clones, clock, logger, push, signal: stop.signal };
     const runner = new JobRunner(config, surroundings, () => undefined);
     const job = ownJob(store, integration, {
       tenantId: satellite.tenant,
@@ -119,6 +121,7 @@ async function scan(options: ScanOptions, redactor: Redactor): Promise<number> {
     accounts.close();
     store.close();
     logger.close();
+    if (ownClones !== undefined) await rm(ownClones, { recursive: true, force: true });
   }
 }
 

@@ -105,5 +105,7 @@ function metadataOf(raw: RawMetadata): Omit<MetadataConfig, 'repos' | 'projects'
     fetchPrCommits: raw.fetch_pr_commits,
     fetchTags: raw.fetch_tags,
     backfillDays: raw.backfill_days,
+    commitSource: raw.commit_source,
+    keepClones: raw.keep_clones,
   };
 }

@@ -94,4 +94,8 @@ export interface MetadataConfig {
   readonly fetchTags: boolean;
   /** How far a full scan reaches back. */
   readonly backfillDays: number;
+  /** Where commits and their files come from. */
+  readonly commitSource: 'rest' | 'git';
+  /** False: a clone is removed as soon as its repository is read. */
+  readonly keepClones: boolean;
 }

@@ -67,4 +67,6 @@ export interface RawMetadata {
   readonly fetch_pr_commits: boolean;
   readonly fetch_tags: boolean;
   readonly backfill_days: number;
+  readonly commit_source: 'rest' | 'git';
+  readonly keep_clones: boolean;
 }

@@ -20,6 +20,7 @@ export interface BranchesCursor {
   readonly at: number;
   readonly start: number;
   readonly skip: number;
+  readonly source?: 'git';
 }
 
 /** More of them are sent twice rather than remembered: SEI skips a commit that it has. */
@@ -49,7 +50,9 @@ export async function* crawlBranches(
     // On the default branch a commit stands once, and the others leave it out; to remember it would only cost memory.
     const filter = branch.ref === defaultBranchRef ? undefined : isNew;
     for await (const { record, cursor: next } of branchCommits(scan, repository, branch, defaultTip, at, filter)) {
-      yield { record, cursor: { branches, at: index, start: next.start, skip: next.skip } satisfies BranchesCursor };
+      const { start, skip, source } = next;
+      const place = { start, skip, ...(source === undefined ? {} : { source }) };
+      yield { record, cursor: { branches, at: index, ...place } satisfies BranchesCursor };
     }
     yield { cursor: { branches, at: index + 1, start: 0, skip: 0 } satisfies BranchesCursor };
   }

@@ -21,13 +21,20 @@ export class CommitFilesReader {
     this.#store = store;
   }
 
-  /** @throws SatelliteError where they cannot be read; `isLastingDiffError` tells whether they ever can */
-  async read(repository: RepositoryPath, commit: BitbucketCommit): Promise<CommitFiles> {
+  /**
+   * @param fromClone where they may be had without a request
+   * @throws SatelliteError where they cannot be read; `isLastingDiffError` tells whether they ever can
+   */
+  async read(
+    repository: RepositoryPath,
+    commit: BitbucketCommit,
+    fromClone?: () => Promise<CommitFiles | undefined>,
+  ): Promise<CommitFiles> {
     const known = this.#unsaved.get(commit.id) ?? fromStored(this.#store.commitFiles.get(commit.id));
     if (known !== undefined) return known;
     let reading = this.#underWay.get(commit.id);
     if (reading === undefined) {
-      reading = this.#fetch(repository, commit).finally(() => this.#underWay.delete(commit.id));
+      reading = this.#fetch(repository, commit, fromClone).finally(() => this.#underWay.delete(commit.id));
       this.#underWay.set(commit.id, reading);
     }
     return reading;
@@ -45,10 +52,19 @@ export class CommitFilesReader {
     this.#persisting = [];
   }
 
-  async #fetch(repository: RepositoryPath, commit: BitbucketCommit): Promise<CommitFiles> {
+  /** What was counted elsewhere, and is whole, for whoever meets the commit again. */
+  remember(sha: string, files: CommitFiles): void {
+    this.#unsaved.set(sha, files);
+  }
+
+  async #fetch(
+    repository: RepositoryPath,
+    commit: BitbucketCommit,
+    fromClone: (() => Promise<CommitFiles | undefined>) | undefined,
+  ): Promise<CommitFiles> {
     try {
-      const files = await this.#bitbucket.commitFiles(repository, commit);
-      this.#unsaved.set(commit.id, files);
+      const files = (await fromClone?.()) ?? (await this.#bitbucket.commitFiles(repository, commit));
+      this.remember(commit.id, files);
       return files;
     } catch (error) {
       if (!isOfThisDiff(error)) throw error;

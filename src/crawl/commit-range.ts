@@ -109,12 +109,11 @@ async function firstCovered(
   tip: string,
   covered: readonly string[],
 ): Promise<{ readonly start: string | undefined } | undefined> {
-  const path = repositoryPath(repository);
   for (const since of basesOf(covered)) {
     try {
-      const { next } = await followFirstParents(scan.bitbucket.commits(path, { until: tip, since }), tip);
+      const { next } = await followFirstParents(commitsOf(scan, repository, { until: tip, since }), tip);
       if (next === undefined || next === tip) return { start: next };
-      for await (const { values } of scan.bitbucket.commits(path, { until: next, since })) {
+      for await (const { values } of commitsOf(scan, repository, { until: next, since })) {
         // The line was lost in a listing that is far out of order.
         if (values.length > 0) return { start: undefined };
       }
@@ -133,9 +132,28 @@ async function firstOlder(
   tip: string,
   fromMs: number,
 ): Promise<string | undefined> {
-  const listing = scan.bitbucket.commits(repositoryPath(repository), { until: tip });
+  const listing = commitsOf(scan, repository, { until: tip });
   const isOlder = ({ committerTimestamp }: BitbucketCommit) => (epochMs(committerTimestamp) ?? 0) < fromMs;
   return (await followFirstParents(listing, tip, isOlder)).end;
+}
+
+/** From the clone where there is one: what Bitbucket would say costs a request for each hundred. */
+async function* commitsOf(
+  scan: Scan,
+  repository: BitbucketRepository,
+  { until, since }: { readonly until: string; readonly since?: string },
+): AsyncGenerator<Pick<Page<BitbucketCommit>, 'values'>, void, undefined> {
+  const clone = await scan.git?.open(repository, since === undefined ? [until] : [until, since]);
+  if (scan.git !== undefined && clone !== undefined) {
+    try {
+      for await (const { commit } of clone.commits({ until, since }, { withFiles: false })) yield { values: [commit] };
+      return;
+    } catch (error) {
+      // To see some commits twice does no harm to whoever follows the first parents.
+      scan.git.discard(repository, error);
+    }
+  }
+  yield* scan.bitbucket.commits(repositoryPath(repository), since === undefined ? { until } : { until, since });
 }
 
 interface Followed {
@@ -146,7 +164,7 @@ interface Followed {
 }
 
 async function followFirstParents(
-  listing: AsyncIterable<Page<BitbucketCommit>>,
+  listing: AsyncIterable<Pick<Page<BitbucketCommit>, 'values'>>,
   tip: string,
   isEnd: (commit: BitbucketCommit) => boolean = () => false,
 ): Promise<Followed> {

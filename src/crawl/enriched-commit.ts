@@ -7,15 +7,21 @@ import { isLastingDiffError } from './commit-files.ts';
 import { repositoryLabel, repositoryPath } from './repository-path.ts';
 import type { Scan } from './scan.ts';
 
-/** A commit with its files, where they are wanted and the server can tell them; what it cannot tell is reported. */
+/**
+ * A commit with its files, where they are wanted and the server can tell them; what it cannot tell is reported.
+ *
+ * @param counted its files, where they came with it
+ */
 export async function enrichedCommit(
   scan: Scan,
   repository: BitbucketRepository,
   commit: BitbucketCommit,
+  counted?: CommitFiles,
 ): Promise<CommitRecord> {
   const context = { repository, baseUrl: scan.integration.url };
   if (!scan.integration.metadata.fetchCommitFiles) return commitRecord(commit, context);
-  const files = await filesOrError(scan, repository, commit);
+  if (counted !== undefined) scan.commitFiles.remember(commit.id, counted);
+  const files = counted ?? (await filesOrError(scan, repository, commit));
   const isRead = !(files instanceof SatelliteError);
   const record = commitRecord(commit, isRead ? { ...context, files } : context);
   const flaw = isRead
@@ -30,7 +36,12 @@ export async function enrichedCommit(
 
 async function filesOrError(scan: Scan, repository: BitbucketRepository, commit: BitbucketCommit) {
   try {
-    return await scan.commitFiles.read(repositoryPath(repository), commit);
+    const { git } = scan;
+    return await scan.commitFiles.read(
+      repositoryPath(repository),
+      commit,
+      git && (() => git.files(repository, commit)),
+    );
   } catch (error) {
     if (isLastingDiffError(error)) return error;
     throw error;

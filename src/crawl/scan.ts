@@ -6,6 +6,7 @@ import type { KnownPullRequest } from '../store/pull-requests.ts';
 import type { CoveredTip } from '../store/slices.ts';
 import type { Store } from '../store/store.ts';
 import type { CommitFilesReader } from './commit-files.ts';
+import type { GitSource } from './git-source.ts';
 
 /** Our run of a job, as the crawl of each slice sees it. */
 export interface Scan {
@@ -15,6 +16,8 @@ export interface Scan {
   readonly store: Store;
   readonly clock: Clock;
   readonly commitFiles: CommitFilesReader;
+  /** Undefined: everything comes by REST. */
+  readonly git?: GitSource | undefined;
   /** Counts and reports a part that could not be read, or not in full, where the crawl can go on without it. */
   readonly addFailure: (failure: Failure, code: string) => void;
 }

@@ -11,6 +11,8 @@ export class JobProgress {
   repositoriesDone = 0;
   pages = 0;
   requests: RequestCounts = { requests: 0, throttled: 0, retried: 0 };
+  /** Clones that were fetched, and repositories that were read by REST for want of one; undefined: none was to be. */
+  git: { readonly gitFetches: number; readonly gitFallbacks: number } | undefined;
   /** Slices that were done before this process began: they say nothing about its speed. */
   slicesDoneBefore = 0;
 

@@ -58,7 +58,14 @@ export class JobRunner {
     try {
       const error = await this.#outcome(job, progress);
       const { items, requests } = progress;
-      const facts = { jobId: job.id, integrationId: job.integrationId, ...items, ...requests, pages: progress.pages };
+      const facts = {
+        jobId: job.id,
+        integrationId: job.integrationId,
+        ...items,
+        ...requests,
+        ...progress.git,
+        pages: progress.pages,
+      };
       const seconds = Math.round((clock.elapsedMs() - progress.startedAtElapsedMs) / 100) / 10;
       const failures = store.jobs.failures(job.id).length;
       if (error === undefined) logger.info('Scan done', { ...facts, failures, seconds });

@@ -9,6 +9,7 @@ import type { IntegrationConfig, SatelliteConfig } from '../config/config.ts';
 import type { BranchesCursor } from '../crawl/branches.ts';
 import { CommitFilesReader } from '../crawl/commit-files.ts';
 import { crawlCommits } from '../crawl/commits.ts';
+import { GitSource } from '../crawl/git-source.ts';
 import { crawlPullRequests } from '../crawl/pull-requests.ts';
 import type { CommitsCursor } from '../crawl/range-commits.ts';
 import { crawlRepository } from '../crawl/repository.ts';
@@ -17,6 +18,7 @@ import type { Scan, SliceCrawl } from '../crawl/scan.ts';
 import { crawlTags } from '../crawl/tags.ts';
 import type { DataType } from '../data-type.ts';
 import { errorFields, type SatelliteError, toSatelliteError } from '../errors.ts';
+import type { Clones } from '../git/clones.ts';
 import { bitbucketProxy, type Env } from '../http/proxy-server.ts';
 import { killPoint } from '../ops/kill-point.ts';
 import type { Logger } from '../ops/logger.ts';
@@ -38,6 +40,7 @@ export interface JobSurroundings {
   readonly env?: Env;
   readonly store: Store;
   readonly accounts: Accounts;
+  readonly clones: Clones;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly push: (page: PagePush) => Promise<StorageResult>;
@@ -59,7 +62,7 @@ export async function runJob(
   surroundings: JobSurroundings,
   progress = new JobProgress(surroundings.clock.elapsedMs()),
 ): Promise<SatelliteError | undefined> {
-  const { satellite, store, clock, logger, push } = surroundings;
+  const { satellite, store, clock, logger, push, clones } = surroundings;
   const stop = new AbortController();
   const signal = AbortSignal.any([surroundings.signal, stop.signal]);
   const accounts = surroundings.accounts.of(integration);
@@ -92,6 +95,11 @@ export async function runJob(
   const bitbucket = connect(accounts);
   progress.requests = bitbucket.client.counts;
   const commitFiles = new CommitFilesReader(bitbucket, store);
+  const git =
+    integration.metadata.commitSource === 'git'
+      ? new GitSource({ integration, client: bitbucket.client, clones, logger, signal })
+      : undefined;
+  if (git !== undefined) progress.git = git.counts;
   const scan: Scan = {
     job,
     integration,
@@ -99,6 +107,7 @@ export async function runJob(
     store,
     clock,
     commitFiles,
+    git,
     addFailure: (failure) => spool.addFailure(failure),
   };
   const pusher = new Pusher({
@@ -120,6 +129,7 @@ export async function runJob(
     maxPageBytes: satellite.push.maxPageBytes,
     maxStoreBytes: satellite.store.maxBytes,
     commitFiles,
+    clones,
     onPage: () => {
       progress.pages++;
       pusher.wake();
@@ -163,6 +173,8 @@ export async function runJob(
     const outcome = { result: result(), exception: jobException(error) };
     await durably(() => store.jobs.setDone(job.id, clock.now(), outcome), { ...surroundings });
     return error;
+  } finally {
+    git?.close();
   }
 }
 
@@ -206,6 +218,7 @@ async function crawlSlices(
         await runSlice(scan, repository, slice, spool, progress, logger);
         progress.slicesDone++;
       }
+      scan.git?.release(id);
       progress.repositoriesDone++;
     },
     { concurrency: integration.rateLimit.maxInFlight, signal },
@@ -221,8 +234,8 @@ async function runSlice(
   logger: Logger,
 ): Promise<void> {
   const flaws = new Flaws(scan);
+  const crawl = crawlOf(flaws.scan, repository, slice);
   try {
-    const crawl = crawlOf(flaws.scan, repository, slice);
     for (;;) {
       const step = await crawl.next();
       if (step.done) {
@@ -254,6 +267,8 @@ async function runSlice(
     killPoint('slice:failed');
   } finally {
     flaws.log(logger, repository, slice);
+    // A crawl that is given up has a process of git to end.
+    await crawl.return([]).catch(() => undefined);
   }
 }
 

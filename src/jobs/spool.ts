@@ -2,6 +2,7 @@ import type { BitbucketRepository } from '../bitbucket/types.ts';
 import type { CommitFilesReader } from '../crawl/commit-files.ts';
 import type { Crawled } from '../crawl/scan.ts';
 import type { DataType } from '../data-type.ts';
+import type { Clones } from '../git/clones.ts';
 import { killPoint } from '../ops/kill-point.ts';
 import { PageBuilder, pageItem } from '../records/page-builder.ts';
 import type { Failure, Job } from '../store/jobs.ts';
@@ -18,6 +19,8 @@ export interface SpoolOptions extends DurablyOptions {
   /** Of the store; pages wait for room beyond it. */
   readonly maxStoreBytes: number;
   readonly commitFiles: CommitFilesReader;
+  /** They share the disk with the store. */
+  readonly clones?: Pick<Clones, 'usedBytes' | 'evict'>;
   /** A page has become durable. */
   readonly onPage: () => void;
 }
@@ -158,10 +161,11 @@ export class Spool {
     await this.#room();
   }
 
-  /** Commit files give way first; then the crawl waits for SEI. Without waiting pages there is nothing to wait for. */
+  /** Clones give way first, then commit files; then the crawl waits for SEI. Without waiting pages there is nothing to wait for. */
   async #room(): Promise<void> {
-    const { store, maxStoreBytes, clock, logger, signal } = this.#options;
-    for (let waits = 0; store.usedBytes() > maxStoreBytes; waits++) {
+    const { store, clones, maxStoreBytes, clock, logger, signal } = this.#options;
+    for (let waits = 0; store.usedBytes() + (clones?.usedBytes() ?? 0) > maxStoreBytes; waits++) {
+      if (clones?.evict()) continue;
       if (store.commitFiles.evict(evictAtOnce) > 0) continue;
       const { pages, bytes } = store.pages.spoolSize();
       if (pages === 0) return;

@@ -25,6 +25,10 @@ export interface Call {
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
   readonly accept: string;
+  /** Of the header `Git-Protocol`. */
+  readonly gitProtocol?: string | undefined;
+  /** Of a request that has one, with its encoding undone. */
+  readonly body: () => Promise<Buffer>;
   readonly caller: Caller | undefined;
   /** Aborted when the client leaves. */
   readonly signal: AbortSignal;

@@ -31,9 +31,11 @@ class GitError extends Error {
 
 interface RunOptions {
   readonly signal?: AbortSignal | undefined;
-  readonly input?: string;
+  readonly input?: string | Buffer;
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
+  /** Of a command that finds its repository by itself. */
+  readonly bare?: boolean;
 }
 
 export class Git {
@@ -94,7 +96,7 @@ export class Git {
 async function* run(gitDir: string, args: readonly string[], options: RunOptions): AsyncGenerator<Buffer, void> {
   // In a repository that is not bare, git takes the current folder as its working copy and would read that
   // folder's .gitattributes: run inside the git folder, which has none.
-  const child = spawn('git', [`--git-dir=${gitDir}`, ...args], {
+  const child = spawn('git', options.bare ? args : [`--git-dir=${gitDir}`, ...args], {
     cwd: options.cwd ?? gitDir,
     env: { ...environment, ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],

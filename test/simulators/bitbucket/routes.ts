@@ -5,6 +5,7 @@ import * as diff from './diff-resources.ts';
 import * as pullRequest from './pull-request-resources.ts';
 import * as ref from './ref-resources.ts';
 import * as repository from './repository-resources.ts';
+import * as scm from './scm-resources.ts';
 import * as server from './server-resources.ts';
 
 export interface Route {
@@ -15,12 +16,16 @@ export interface Route {
   /** What it can be asked for as. */
   readonly produces: readonly string[];
   readonly isAnonymous: boolean;
+  readonly method: 'GET' | 'POST';
+  /** Spoken with git, not with REST. */
+  readonly isGit: boolean;
 }
 
-type Options = Partial<Pick<Route, 'produces' | 'isAnonymous'>>;
+type Options = Partial<Pick<Route, 'produces' | 'isAnonymous' | 'method' | 'isGit'>>;
 
 const json = ['application/json'];
 const text = ['text/plain'];
+const gitRoute: Options = { isGit: true, produces: ['application/x-git-upload-pack'] };
 const R = '/projects/{key}/repos/{slug}';
 
 /** Paths below `/rest/api/1.0` and `/rest/api/latest`. */
@@ -54,6 +59,15 @@ export function apiRoutes(options: { readonly rawDiff: boolean }): Route[] {
   return options.rawDiff ? [...routes, rawDiff] : routes;
 }
 
+/** Paths below the base url. */
+export const scmRoutes = [
+  route('git-info-refs', '/scm/{key}/{slug}.git/info/refs', scm.infoRefs, gitRoute),
+  route('git-upload-pack', '/scm/{key}/{slug}.git/git-upload-pack', scm.uploadPackResult, {
+    ...gitRoute,
+    method: 'POST',
+  }),
+];
+
 export const statusRoute = route('status', '/status', server.status, { isAnonymous: true });
 
 /** `{x}` is one segment of the path, `{x#}` a number, `{/x}` nothing or all the segments that follow. */
@@ -63,7 +77,8 @@ function route(resource: string, template: string, answer: Route['answer'], opti
     .replace(/\{\/(\w+)\}/g, '(?:/(?<$1>.+))?')
     .replace(/\{(\w+)#\}/g, '(?<$1>\\d+)')
     .replace(/\{(\w+)\}/g, '(?<$1>[^/]+)');
-  return { resource, pattern: new RegExp(`^${pattern}$`), answer, produces: json, isAnonymous: false, ...options };
+  const usual = { produces: json, isAnonymous: false, method: 'GET', isGit: false } as const;
+  return { resource, pattern: new RegExp(`^${pattern}$`), answer, ...usual, ...options };
 }
 
 export interface Matched {

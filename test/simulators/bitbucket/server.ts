@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { gunzipSync } from 'node:zlib';
 import {
   type Answer,
   emptyAnswer,
@@ -20,7 +21,8 @@ import { type FaultRule, Faults } from './faults.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import { repositoryApiPath, userSlug } from './representation.ts';
 import { RequestLog } from './request-log.ts';
-import { apiRoutes, findRoute, type Matched, type Route, statusRoute } from './routes.ts';
+import { apiRoutes, findRoute, type Matched, type Route, scmRoutes, statusRoute } from './routes.ts';
+import { gitRefusalAnswer } from './scm-resources.ts';
 
 /**
  * The HTTP side. A request meets, in this order: the log, the latency, a fault if one is armed, who is asking, the
@@ -102,7 +104,7 @@ export class SimulatorServer {
     const below = path.slice(contextPath.length);
     const api = /^\/rest\/api\/(?:1\.0|latest)(\/.*)$/.exec(below)?.[1];
     try {
-      return api === undefined ? findRoute([statusRoute], below) : findRoute(this.#routes, api);
+      return api === undefined ? findRoute([statusRoute, ...scmRoutes], below) : findRoute(this.#routes, api);
     } catch (error) {
       return error as URIError;
     }
@@ -130,7 +132,8 @@ export class SimulatorServer {
       const limited = caller && this.#limiter.refuse(caller.bucket, performance.now());
       return limited ?? (await this.#routed(request, found, caller, query, signal));
     } catch (error) {
-      if (error instanceof Refusal) return refusalAnswer(error);
+      const isGit = found?.route.isGit === true;
+      if (error instanceof Refusal) return isGit ? gitRefusalAnswer(error) : refusalAnswer(error);
       if (error instanceof Moved) return this.#redirect(error, request.url ?? '/');
       throw error;
     }
@@ -146,7 +149,7 @@ export class SimulatorServer {
     const accept = request.headers.accept ?? '*/*';
     const asXml = this.#world.settings.unknownRoute === 'xml' || !accept.includes('application/json');
     if (!found) return frameworkAnswer(404, 'Not Found', asXml);
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
+    if (request.method !== found.route.method && request.method !== 'HEAD') {
       const refused = frameworkAnswer(405, 'Method Not Allowed', asXml);
       return { ...refused, headers: { ...refused.headers, Allow: 'HEAD,GET,OPTIONS' } };
     }
@@ -157,6 +160,8 @@ export class SimulatorServer {
       params: found.params,
       query: new URLSearchParams(query),
       accept,
+      gitProtocol: request.headers['git-protocol']?.toString(),
+      body: () => bodyOf(request),
       caller,
       signal,
     };
@@ -183,6 +188,11 @@ export class SimulatorServer {
     response.setHeader('X-AUSERID', String(account.id));
     response.setHeader('X-AUSERNAME', encodeURIComponent(userSlug(account)));
   }
+}
+
+async function bodyOf(request: IncomingMessage): Promise<Buffer> {
+  const body = Buffer.concat(await Array.fromAsync(request as AsyncIterable<Buffer>));
+  return request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body;
 }
 
 /** A bug of the simulator, or a repository that git cannot read: said aloud instead of hidden in a hung request. */

@@ -15,6 +15,8 @@ const everything: MetadataConfig = {
   fetchPrReviews: true,
   fetchPrCommits: true,
   fetchTags: true,
+  commitSource: 'rest',
+  keepClones: true,
   backfillDays: 7,
 };
 

@@ -62,6 +62,8 @@ describe('the file that Harness generates', () => {
           fetchPrCommits: true,
           fetchTags: true,
           backfillDays: 7,
+          commitSource: 'rest',
+          keepClones: true,
         },
       },
     ]);

@@ -24,6 +24,8 @@ export function integration({ metadata, ...others }: Overrides = {}): Integratio
       fetchPrCommits: true,
       fetchTags: true,
       backfillDays: 7,
+      commitSource: 'rest',
+      keepClones: true,
       ...metadata,
     },
     ...others,

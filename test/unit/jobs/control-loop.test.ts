@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Accounts } from '../../../src/bitbucket/accounts.ts';
+import { Clones } from '../../../src/git/clones.ts';
 import { ControlLoop } from '../../../src/jobs/control-loop.ts';
 import { JobRunner } from '../../../src/jobs/job-runner.ts';
 import type { CreateJobRequest } from '../../../src/sei/types.ts';
@@ -25,7 +26,9 @@ function setUp({ store = new Store(':memory:'), sei = new FakeSei(), configurati
   const logger = new RecordingLogger();
   const signal = new AbortController().signal;
   const push = () => Promise.reject(new Error('nothing is pushed here'));
-  const surroundings = { satellite: satellite(), store, accounts: new Accounts(), clock, logger, push, signal };
+  const accounts = new Accounts();
+  const clones = new Clones({ root: '/nonexistent', maxBytes: 0, storeBytes: () => 0, nowMs: () => 0 }, []);
+  const surroundings = { satellite: satellite(), store, accounts, clones, clock, logger, push, signal };
   const runner = new IdleRunner(configuration, surroundings, () => undefined);
   const loop = new ControlLoop({ config: configuration, store, sei, runner, clock, logger, version: '1.2.3' });
   return { store, sei, clock, logger, runner, loop };
