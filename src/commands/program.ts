@@ -10,6 +10,7 @@ import { registerInit } from './init.ts';
 import { registerRun } from './run.ts';
 import { registerScan } from './scan.ts';
 import { registerSchema } from './schema.ts';
+import { registerStatus } from './status.ts';
 import { registerStore } from './store.ts';
 import { registerValidate } from './validate.ts';
 
@@ -29,6 +30,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   registerCheck(program);
   registerRun(program);
   registerScan(program);
+  registerStatus(program);
   registerValidate(program);
   registerSchema(program);
   registerStore(program);
@@ -39,6 +41,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       'satellite init                      # ask, try out, write satellite.yml',
       'satellite check                     # what works, what does not, and what to do',
       'satellite run                       # take jobs from SEI until stopped',
+      'satellite status                    # what the running one does, and what fails',
       'satellite scan -i 4711 -o ./pages   # see what would be sent, without SEI',
       'satellite run --help                # examples, variables and exit codes of a command',
     ],

@@ -6,11 +6,15 @@ import type { LoadedConfig } from '../config/load.ts';
 import { Daemon, storePath } from '../daemon.ts';
 import { SatelliteError, toSatelliteError } from '../errors.ts';
 import { checkNetworkConfig, networkWarnings } from '../http/network-warnings.ts';
+import { countingLogger } from '../ops/counting-logger.ts';
 import { createLogger, type Logger } from '../ops/logger.ts';
+import { Monitor } from '../ops/monitor.ts';
 import { showProgress } from '../ops/progress-display.ts';
+import { systemdNotifier } from '../ops/systemd.ts';
 import { setAside } from '../store/set-aside.ts';
 import { satelliteVersion } from '../version.ts';
 import { exitCodes } from './exit-code.ts';
+import { HealthDoor } from './health-door.ts';
 import { addHelpSections, configEnvironment, networkEnvironment } from './help.ts';
 import { type ConfigOption, configOption, load } from './load.ts';
 
@@ -58,28 +62,38 @@ the configuration again. Logs go to stderr.`,
  */
 async function run(options: RunOptions): Promise<number> {
   let loaded = await loadChecked(options);
-  let logger = createLogger(loaded.config.satellite.log);
+  const monitor = new Monitor({ clock: systemClock, version: satelliteVersion(process.env), ofProcess: true });
+  const loggerOf = ({ config }: LoadedConfig) => countingLogger(createLogger(config.satellite.log), monitor.metrics);
+  let logger = loggerOf(loaded);
+  const door = new HealthDoor(monitor);
+  const notifier = systemdNotifier(process.env, monitor);
   const stopped = stopSignal();
   const reloads = new ReloadRequests();
   let accounts = new Accounts();
   for (;;) {
     logWarnings(loaded, logger);
     const unwatch = reloads.watch(secretFiles(loaded));
-    const daemon = startedDaemon(loaded, logger, accounts);
+    const daemon = startedDaemon(loaded, logger, accounts, monitor);
     const hideProgress = process.stderr.isTTY ? showProgress(process.stderr, () => daemon.progress()) : () => undefined;
     try {
       if (options.once === true) {
         const failed = await Promise.race([daemon.once(), stopped]);
         return typeof failed === 'number' && failed > 0 ? exitCodes.failed : exitCodes.ok;
       }
+      await door.open(loaded.config.satellite.listen, logger);
       daemon.start();
+      notifier.ready();
       const end = await nextEnd(options, loaded, { daemon, stopped, reloads, logger });
-      if (end === undefined) return exitCodes.ok;
+      if (end === undefined) {
+        notifier.stopping();
+        await door.close();
+        return exitCodes.ok;
+      }
       loaded = end;
       // Whoever asks for it has mended something; a file that was only touched has not.
       if (reloads.isAsked) accounts = new Accounts();
       reloads.isAsked = false;
-      logger = createLogger(loaded.config.satellite.log);
+      logger = loggerOf(loaded);
     } finally {
       unwatch();
       hideProgress();
@@ -102,11 +116,11 @@ function logWarnings({ config, warnings }: LoadedConfig, logger: Logger): void {
 }
 
 /** With a store that is damaged already, the next attempt has a new one. */
-function startedDaemon({ config }: LoadedConfig, logger: Logger, accounts: Accounts): Daemon {
+function startedDaemon({ config }: LoadedConfig, logger: Logger, accounts: Accounts, monitor: Monitor): Daemon {
   const version = satelliteVersion(process.env);
   const { dataDir } = config.satellite;
   logger.info('Satellite starts', { version, config: config.path, dataDir });
-  const options = { config, clock: systemClock, logger, version, env: process.env, accounts };
+  const options = { config, clock: systemClock, logger, version, env: process.env, accounts, monitor };
   try {
     return new Daemon(options);
   } catch (error) {

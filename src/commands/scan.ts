@@ -14,6 +14,7 @@ import { progressLine } from '../jobs/job-progress.ts';
 import { JobRunner } from '../jobs/job-runner.ts';
 import { ownJob } from '../jobs/own-job.ts';
 import { createLogger } from '../ops/logger.ts';
+import { Monitor } from '../ops/monitor.ts';
 import { showProgress } from '../ops/progress-display.ts';
 import { type PagePush, SeiClient } from '../sei/sei-client.ts';
 import { Store } from '../store/store.ts';
@@ -75,9 +76,10 @@ async function scan(options: ScanOptions): Promise<number> {
   const store = new Store(options.out === undefined ? storePath(satellite.dataDir) : ':memory:');
   const accounts = new Accounts();
   try {
+    const monitor = new Monitor({ clock, version: satelliteVersion(process.env) });
     const sei = new SeiClient(satellite, { clock, signal: stop.signal, proxy: seiProxy(satellite, env) });
     const push = options.out === undefined ? (page: PagePush) => sei.push(page) : intoFolder(resolve(options.out));
-    const surroundings = { satellite, env, store, accounts, clock, logger, push, signal: stop.signal };
+    const surroundings = { satellite, env, store, accounts, clock, logger, push, signal: stop.signal, monitor };
     const runner = new JobRunner(config, surroundings, () => undefined);
     const job = ownJob(store, integration, {
       tenantId: satellite.tenant,

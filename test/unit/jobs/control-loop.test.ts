@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { Accounts } from '../../../src/bitbucket/accounts.ts';
 import { ControlLoop } from '../../../src/jobs/control-loop.ts';
 import { JobRunner } from '../../../src/jobs/job-runner.ts';
+import { Monitor } from '../../../src/ops/monitor.ts';
 import type { CreateJobRequest } from '../../../src/sei/types.ts';
 import { Store } from '../../../src/store/store.ts';
 import { FakeClock } from '../crawl/fake-clock.ts';
@@ -25,7 +26,17 @@ function setUp({ store = new Store(':memory:'), sei = new FakeSei(), configurati
   const logger = new RecordingLogger();
   const signal = new AbortController().signal;
   const push = () => Promise.reject(new Error('nothing is pushed here'));
-  const surroundings = { satellite: satellite(), store, accounts: new Accounts(), clock, logger, push, signal };
+  const monitor = new Monitor({ clock, version: '1.2.3' });
+  const surroundings = {
+    satellite: satellite(),
+    store,
+    accounts: new Accounts(),
+    clock,
+    logger,
+    push,
+    signal,
+    monitor,
+  };
   const runner = new IdleRunner(configuration, surroundings, () => undefined);
   const loop = new ControlLoop({ config: configuration, store, sei, runner, clock, logger, version: '1.2.3' });
   return { store, sei, clock, logger, runner, loop };
