@@ -2,14 +2,12 @@ import type { Clock } from '../clock.ts';
 import type { SatelliteError } from '../errors.ts';
 
 /** Everything that can keep work from going on. Those of `integrationParts` exist once for each integration. */
-export const processParts = ['sei', 'sei_key', 'disk', 'store_cap', 'scheduler'] as const;
-export const integrationParts = ['bitbucket', 'bitbucket_credentials', 'sei_push'] as const;
+const processParts = ['sei', 'sei_key', 'disk', 'store_cap', 'scheduler'] as const;
+const integrationParts = ['bitbucket', 'bitbucket_credentials', 'sei_push'] as const;
 
-export type ProcessPart = (typeof processParts)[number];
-export type IntegrationPart = (typeof integrationParts)[number];
-export type PartName = ProcessPart | IntegrationPart;
+export type PartName = (typeof processParts)[number] | (typeof integrationParts)[number];
 
-export interface Problem {
+interface Problem {
   readonly code: string;
   readonly reason: string;
   readonly hint: string | undefined;

@@ -28,9 +28,9 @@ function bars(hours: Hours, of: 'commits' | 'pullRequests', title: string, ink: 
 <p class="head"><strong>${title}</strong><span class="small">${summary}</span></p>
 <svg viewBox="0 0 ${hours.length * slotWidth} ${height}" preserveAspectRatio="none" role="img" aria-label="${label}">${hours.map(
     (hour, index) => {
-      const share = most === 0 ? 0 : hour[of] / most;
+      if (hour[of] === 0) return html``;
       // The smallest hour that had any is still to be seen.
-      const barHeight = hour[of] === 0 ? 0 : Math.max(2, Math.round(share * (height - 2)));
+      const barHeight = Math.max(2, Math.round((hour[of] / most) * (height - 2)));
       return html`<rect x="${index * slotWidth + 1}" y="${height - barHeight}" width="${barWidth}" height="${barHeight}" fill="currentColor"><title>${humanTime(hour.hour)}: ${humanCount(hour[of])}</title></rect>`;
     },
   )}</svg>

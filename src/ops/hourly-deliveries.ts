@@ -2,7 +2,7 @@ import type { DataType } from '../data-type.ts';
 
 const hourMs = 3_600_000;
 
-export const shownHours = 48;
+const shownHours = 48;
 
 export interface Delivered {
   /** Epoch milliseconds of its beginning. */

@@ -2,11 +2,11 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { type DataType, dataTypes } from '../data-type.ts';
 import type { StatusReport } from './status-report.ts';
 
-export const legs = ['bitbucket', 'sei'] as const;
+const legs = ['bitbucket', 'sei'] as const;
 export type Leg = (typeof legs)[number];
 
 /** `partial`: SEI has the job's result, and some repositories are missing from it. */
-export const jobOutcomes = ['success', 'partial', 'failure'] as const;
+const jobOutcomes = ['success', 'partial', 'failure'] as const;
 export type JobOutcome = (typeof jobOutcomes)[number];
 
 const codeClasses = ['2xx', '3xx', '4xx', '5xx', 'none'] as const;

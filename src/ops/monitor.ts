@@ -102,8 +102,8 @@ export class Monitor {
    */
   watch(integrationIds: readonly string[], source: () => StatusFacts): () => void {
     this.health.setIntegrations(integrationIds);
-    for (const of of [this.#rates, this.#lastJobs]) {
-      for (const id of of.keys()) if (!integrationIds.includes(id)) of.delete(id);
+    for (const known of [this.#rates, this.#lastJobs]) {
+      for (const id of known.keys()) if (!integrationIds.includes(id)) known.delete(id);
     }
     this.#source = source;
     this.#factsAtElapsedMs = Number.NEGATIVE_INFINITY;

@@ -67,13 +67,13 @@ export interface RequestFacts {
   readonly paused: boolean;
 }
 
-export interface FailingFacts {
+interface FailingFacts {
   readonly repositories: number;
   /** The first of them, by name; one entry for each data type. */
   readonly listed: readonly FailingPart[];
 }
 
-export interface FailingPart {
+interface FailingPart {
   readonly integrationId: string;
   readonly repository: string;
   readonly dataType: string;
