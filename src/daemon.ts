@@ -1,16 +1,19 @@
 import { join } from 'node:path';
 import cron, { type ScheduledTask } from 'node-cron';
 import { Accounts } from './bitbucket/accounts.ts';
+import { Reachability } from './bitbucket/reachability.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config/config.ts';
 import { errorFields, SatelliteError, toSatelliteError } from './errors.ts';
 import { Clones } from './git/clones.ts';
-import { type Env, seiProxy } from './http/proxy-server.ts';
+import { bitbucketProxy, type Env, seiProxy } from './http/proxy-server.ts';
 import { ControlLoop } from './jobs/control-loop.ts';
 import { progressLine, summarise } from './jobs/job-progress.ts';
 import { JobRunner } from './jobs/job-runner.ts';
 import { ownJob } from './jobs/own-job.ts';
+import { statusFacts } from './jobs/status-facts.ts';
 import type { Logger } from './ops/logger.ts';
+import { Monitor } from './ops/monitor.ts';
 import type { Redactor } from './ops/redact.ts';
 import { SeiClient } from './sei/sei-client.ts';
 import { Store } from './store/store.ts';
@@ -26,6 +29,8 @@ export interface DaemonOptions {
   readonly env?: Env;
   /** Those of the daemon before it, so that a refused credential is not tried again; undefined: new ones. */
   readonly accounts?: Accounts;
+  /** That of the process, which outlives this daemon; undefined: nobody looks. */
+  readonly monitor?: Monitor;
 }
 
 export function storePath(dataDir: string): string {
@@ -59,6 +64,15 @@ const progressLogMs = 30_000;
 const watchdogMs = 5_000;
 const maxTickGapMs = 15_000;
 
+/** A round with SEI that should have begun so long ago is late: SEI answers a call within two minutes or not at all. */
+const maxOverdueMs = 20_000;
+
+/** An SEI that could not be talked to is asked again after so long, however long the interval is. */
+const retryRoundMs = 15_000;
+
+/** How long nothing may have been heard of a part before it is tried, and how long where the last try failed. */
+const silence = { bitbucketMs: 10_000, diskMs: 60_000, failingMs: 4_000 };
+
 /** Attempts of `once` to talk to SEI before it gives up. */
 const onceAttempts = 5;
 
@@ -73,6 +87,10 @@ export class Daemon {
   readonly #options: DaemonOptions;
   readonly #store: Store;
   readonly #accounts: Accounts;
+  readonly #monitor: Monitor;
+  readonly #unwatch: () => void;
+  readonly #reachability: ReadonlyMap<string, Reachability>;
+  readonly #asking = new Set<string>();
   readonly #runner: JobRunner;
   readonly #loop: ControlLoop;
   readonly #abort = new AbortController();
@@ -91,11 +109,17 @@ export class Daemon {
     const { config, clock, logger, version, env = {} } = options;
     this.#options = options;
     this.#accounts = options.accounts ?? new Accounts();
+    this.#monitor = options.monitor ?? new Monitor({ clock, version });
     this.#lastProgressLogElapsedMs = clock.elapsedMs();
     this.#store = new Store(storePath(config.satellite.dataDir), options.redactor);
     const { signal } = this.#abort;
     const clones = newClones(config, this.#store, clock);
-    const sei = new SeiClient(config.satellite, { clock, signal, proxy: seiProxy(config.satellite, env) });
+    const sei = new SeiClient(config.satellite, {
+      clock,
+      signal,
+      proxy: seiProxy(config.satellite, env),
+      observer: this.#monitor.ofSei(),
+    });
     this.#runner = new JobRunner(
       config,
       {
@@ -108,13 +132,26 @@ export class Daemon {
         logger,
         push: (page) => sei.push(page),
         signal,
+        monitor: this.#monitor,
       },
       (error) => {
-        if (error === undefined) this.#nextCycleAtElapsedMs = 0;
+        if (error === undefined) this.#nextCycleAtElapsedMs = clock.elapsedMs();
         else this.#noteDamage(error);
       },
     );
     this.#loop = new ControlLoop({ config, store: this.#store, sei, runner: this.#runner, clock, logger, version });
+    this.#reachability = new Map(
+      config.integrations.map((integration) => [
+        integration.id,
+        new Reachability(integration, { proxy: bitbucketProxy(integration, config.satellite, env), signal }),
+      ]),
+    );
+    const sources = { config, store: this.#store, runner: this.#runner, accounts: this.#accounts, clock };
+    this.#unwatch = this.#monitor.watch(
+      config.integrations.map(({ id }) => id),
+      () => statusFacts({ ...sources, monitor: this.#monitor }),
+    );
+    this.#forgetWhatChanged();
   }
 
   /** Resolves when the store turns out to be damaged: nothing more can be done with it. */
@@ -130,6 +167,8 @@ export class Daemon {
 
   start(): void {
     const { schedule } = this.#options.config.satellite;
+    this.#nextCycleAtElapsedMs = this.#options.clock.elapsedMs();
+    this.#monitor.health.beat();
     this.#runner.startWaiting();
     // The interval may be any number of seconds, which a cron expression cannot say: so it looks once a second.
     this.#schedules.push({ expression: '* * * * * *', run: () => this.#tick() });
@@ -173,6 +212,7 @@ export class Daemon {
     await this.#unschedule();
     await this.#cycling;
     await this.#runner.idle();
+    this.#unwatch();
     this.#accounts.close();
     this.#store.close();
   }
@@ -180,12 +220,19 @@ export class Daemon {
   async #tick(): Promise<void> {
     const elapsedMs = this.#options.clock.elapsedMs();
     this.#lastTickElapsedMs = elapsedMs;
+    this.#monitor.health.beat();
     this.#logProgress(elapsedMs);
     if (elapsedMs < this.#nextCycleAtElapsedMs) return;
     this.#nextCycleAtElapsedMs = elapsedMs + this.#intervalMs();
     this.#cycling = this.#loop.cycle().then(
-      () => undefined,
-      (error) => this.#logCycleError(error),
+      () => {
+        this.#monitor.health.worked('sei');
+        this.#monitor.health.worked('sei_key');
+      },
+      (error) => {
+        this.#logCycleError(error);
+        this.#noteCycleError(toSatelliteError(error));
+      },
     );
     this.#isCycling = true;
     await this.#cycling;
@@ -234,13 +281,77 @@ export class Daemon {
 
   /** Cron waits for a time of day: where the clock is set back by a day, it would wait for a day. */
   #watch(): void {
+    const { clock } = this.#options;
+    const { health } = this.#monitor;
+    if (this.#isCycling) health.beat();
+    if (clock.elapsedMs() - this.#nextCycleAtElapsedMs < maxOverdueMs) health.worked('scheduler');
+    else health.failed('scheduler', this.#isCycling ? roundTakesLong : standsStill);
+    this.#tryDisk();
+    for (const [integrationId, reachability] of this.#reachability)
+      void this.#tryBitbucket(integrationId, reachability);
     if (this.#isCycling || this.#options.clock.elapsedMs() - this.#lastTickElapsedMs < maxTickGapMs) return;
     this.#options.logger.warn('The scheduler stands still; it is started anew', {
       code: 'SCHEDULER',
-      hint: 'The clock of this machine may have been set back.',
+      hint: standsStill.hint,
     });
     void this.#unschedule();
     this.#schedule();
+  }
+
+  /** While nobody writes, nobody would notice that the disk takes nothing; a job that comes then could not even be taken. */
+  #tryDisk(): void {
+    const { health } = this.#monitor;
+    const { agoMs, isFailing } = health.heardOf('disk');
+    if (agoMs < (isFailing ? silence.failingMs : silence.diskMs)) return;
+    try {
+      this.#store.tryWrite(this.#options.clock.now());
+      health.worked('disk');
+    } catch (thrown) {
+      const error = toSatelliteError(thrown);
+      health.failed('disk', error);
+      this.#noteDamage(error);
+    }
+  }
+
+  async #tryBitbucket(integrationId: string, reachability: Reachability): Promise<void> {
+    const { health } = this.#monitor;
+    const { agoMs, isFailing } = health.heardOf('bitbucket', integrationId);
+    if (agoMs < (isFailing ? silence.failingMs : silence.bitbucketMs) || this.#asking.has(integrationId)) return;
+    this.#asking.add(integrationId);
+    try {
+      await reachability.ask();
+      health.worked('bitbucket', integrationId);
+    } catch (thrown) {
+      if (!this.#abort.signal.aborted) health.failed('bitbucket', toSatelliteError(thrown), integrationId);
+    } finally {
+      this.#asking.delete(integrationId);
+    }
+  }
+
+  /** With this daemon's configuration something may be otherwise; where only a refused credential is left, it is not. */
+  #forgetWhatChanged(): void {
+    const { health } = this.#monitor;
+    health.forget('store_cap');
+    for (const integration of this.#options.config.integrations) {
+      health.forget('sei_push', integration.id);
+      const areRefused = this.#accounts.of(integration).every(({ refusal }) => refusal !== undefined);
+      if (!areRefused) health.forget('bitbucket_credentials', integration.id);
+    }
+  }
+
+  #noteCycleError(error: SatelliteError): void {
+    if (this.#abort.signal.aborted) return;
+    const { health } = this.#monitor;
+    if (error.kind === 'storage') {
+      health.failed('disk', error);
+    } else if (error.kind === 'auth') {
+      health.worked('sei');
+      health.failed('sei_key', error);
+      return;
+    } else {
+      health.failed('sei', error);
+    }
+    this.#nextCycleAtElapsedMs = Math.min(this.#nextCycleAtElapsedMs, this.#options.clock.elapsedMs() + retryRoundMs);
   }
 
   #intervalMs(): number {
@@ -266,6 +377,18 @@ export class Daemon {
     this.#options.logger.info('Scanning', summarise(jobs, elapsedMs));
   }
 }
+
+const standsStill = {
+  code: 'SCHEDULER',
+  message: 'The scheduler, which looks every second whether something is to be done, stands still',
+  hint: 'The clock of this machine may have been set back; the scheduler is started anew by itself.',
+};
+
+const roundTakesLong = {
+  code: 'SCHEDULER',
+  message: 'The round with SEI takes so long that the next one is late',
+  hint: 'SEI, or a proxy before it, answers slowly or not at all.',
+};
 
 export function notAcknowledged(jobs: number): SatelliteError {
   return new SatelliteError(`SEI does not acknowledge ${jobs} job(s)`, {

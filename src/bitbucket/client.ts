@@ -10,6 +10,7 @@ import { proxyAnswerError } from '../http/proxy-error.ts';
 import type { ProxyServer } from '../http/proxy-server.ts';
 import { type RetryPolicy, retryDelayMs, withRetry } from '../http/retry.ts';
 import { killPoint } from '../ops/kill-point.ts';
+import type { RequestObserver } from '../ops/monitor.ts';
 import { type Account, chooseAccount, refusalOf } from './accounts.ts';
 import { type Answer, answerError } from './answer-error.ts';
 
@@ -70,6 +71,8 @@ export interface ClientOptions {
   readonly onRetry?: (error: SatelliteError, delayMs: number, path: string) => void;
   /** One of several credentials is refused; the others go on. */
   readonly onRefused?: (refusal: SatelliteError) => void;
+  /** Told of each attempt. */
+  readonly observer?: RequestObserver | undefined;
 }
 
 /**
@@ -91,6 +94,7 @@ export class BitbucketClient {
   readonly #onRefused: (refusal: SatelliteError) => void;
   readonly #onPaused: NonNullable<ClientOptions['onPaused']>;
   readonly #onRetry: NonNullable<ClientOptions['onRetry']>;
+  readonly #observer: RequestObserver | undefined;
 
   constructor(integration: Pick<IntegrationConfig, 'url' | 'tls'>, options: ClientOptions) {
     const way = { tls: integration.tls, proxy: options.proxy, signal: options.signal };
@@ -110,6 +114,7 @@ export class BitbucketClient {
     this.#onRefused = options.onRefused ?? (() => undefined);
     this.#onPaused = options.onPaused ?? (() => undefined);
     this.#onRetry = options.onRetry ?? (() => undefined);
+    this.#observer = options.observer;
   }
 
   /** @param path below `/rest/api/latest`, each segment already encoded */
@@ -232,12 +237,14 @@ export class BitbucketClient {
       const account = chooseAccount(this.#accounts, isForGit);
       if (account === undefined) throw this.#accounts[0] && refusalOf(this.#accounts[0], isForGit);
       try {
-        return await account.gate.run(() => this.#asAccount(account, path, timing, attempt), this.#signal);
+        const asAccount = () => this.#asAccount(account, path, timing, attempt);
+        return await account.gate.run(asAccount, this.#signal, (waitedMs) => this.#observer?.waited(waitedMs / 1000));
       } catch (error) {
         if (!(error instanceof SatelliteError)) throw error;
         if (error.kind === 'auth' && chooseAccount(this.#accounts, isForGit) !== undefined) continue;
         if (error.kind !== 'throttled' || this.#probing !== undefined) throw error;
         this.counts.throttled++;
+        if (error.statusCode === 429) this.#observer?.throttled();
         const backOffMs = retryDelayMs(error, throttles, retryPolicy, this.#clock.random) ?? 0;
         // What is short here, and not at the server, may be there again at any moment.
         const pauseMs = error.statusCode === 429 ? backOffMs : (error.retryAfterMs ?? backOffMs);
@@ -262,11 +269,13 @@ export class BitbucketClient {
     try {
       const value = await attempt(account.authorization);
       answered();
+      this.#observer?.ended((this.#clock.elapsedMs() - begunAtMs) / 1000);
       killPoint('fetch:after');
       return value;
     } catch (thrown) {
       const error = networkError(thrown, 'BITBUCKET', this.#urlOf(path, isForGit));
       if (!(error instanceof SatelliteError)) throw error;
+      this.#observer?.ended((this.#clock.elapsedMs() - begunAtMs) / 1000, error);
       if (error.statusCode === 503) account.gate.overloaded();
       else if (error.statusCode !== undefined && error.statusCode !== 429) answered();
       if (error.kind === 'auth' && isForGit) account.gitRefusal = error;

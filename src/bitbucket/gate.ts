@@ -27,6 +27,10 @@ export class Gate {
   #learned: LearnedRate = unknownRate;
   #inFlightLimit: InFlightLimit;
   #reopensAtElapsedMs = 0;
+  /** When the pause under way began; undefined: open. */
+  #pausedAtMs: number | undefined;
+  /** Of the pauses that are over. */
+  #pausedForMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor({ maxInFlight, requestsPerSecond }: GateOptions) {
@@ -64,9 +68,14 @@ export class Gate {
     return this.#pace.requestsPerSecond;
   }
 
-  async run<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  /** @param onTurn told, just before the task, how long it waited for the rate and for pauses: not for a place */
+  async run<T>(task: () => Promise<T>, signal?: AbortSignal, onTurn?: (waitedMs: number) => void): Promise<T> {
+    const pausedBeforeMs = this.#pausedSoFarMs();
     const work = async () => {
+      const begunAtMs = performance.now();
+      const pausedMs = this.#pausedSoFarMs() - pausedBeforeMs;
       await this.#pace.turn(signal);
+      onTurn?.(pausedMs + performance.now() - begunAtMs);
       return task();
     };
     return this.#places.add(work, signal ? { signal } : {});
@@ -107,22 +116,29 @@ export class Gate {
   pause(ms: number, elapsedMs: number): void {
     if (elapsedMs + ms <= this.#reopensAtElapsedMs) return;
     this.#reopensAtElapsedMs = elapsedMs + ms;
+    this.#pausedAtMs ??= performance.now();
     this.#places.pause();
     this.#pace.pause();
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#reopensAtElapsedMs = 0;
-      this.#places.start();
-      this.#pace.resume();
-    }, ms);
+    this.#timer = setTimeout(() => this.#open(), ms);
   }
 
   /** Once nobody waits any more: the rest of a long pause would keep the process from ending. Whoever comes opens it. */
   close(): void {
     clearTimeout(this.#timer);
+    this.#open();
+  }
+
+  #open(): void {
+    this.#pausedForMs = this.#pausedSoFarMs();
+    this.#pausedAtMs = undefined;
     this.#reopensAtElapsedMs = 0;
     this.#places.start();
     this.#pace.resume();
+  }
+
+  #pausedSoFarMs(): number {
+    return this.#pausedForMs + (this.#pausedAtMs === undefined ? 0 : performance.now() - this.#pausedAtMs);
   }
 
   #adapt(outcome: Outcome): void {

@@ -12,6 +12,7 @@ import { registerInit } from './init.ts';
 import { registerRun } from './run.ts';
 import { registerScan } from './scan.ts';
 import { registerSchema } from './schema.ts';
+import { registerStatus } from './status.ts';
 import { registerStore } from './store.ts';
 import { registerValidate } from './validate.ts';
 
@@ -33,6 +34,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   registerCheck(program, redactor);
   registerRun(program, redactor);
   registerScan(program, redactor);
+  registerStatus(program, redactor);
   registerValidate(program, redactor);
   registerSchema(program);
   registerStore(program, redactor);
@@ -43,6 +45,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       'satellite init                      # ask, try out, write satellite.yml',
       'satellite check                     # what works, what does not, and what to do',
       'satellite run                       # take jobs from SEI until stopped',
+      'satellite status                    # what the running one does, and what fails',
       'satellite scan -i 4711 -o ./pages   # see what would be sent, without SEI',
       'satellite run --help                # examples, variables and exit codes of a command',
     ],

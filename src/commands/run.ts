@@ -7,13 +7,17 @@ import type { LoadedConfig } from '../config/load.ts';
 import { Daemon, storePath } from '../daemon.ts';
 import { errorFields, SatelliteError, toSatelliteError } from '../errors.ts';
 import { checkNetworkConfig, networkWarnings } from '../http/network-warnings.ts';
+import { countingLogger } from '../ops/counting-logger.ts';
 import { logFile } from '../ops/log-file.ts';
 import { createLogger, type Logger, type ProcessLogger } from '../ops/logger.ts';
+import { Monitor } from '../ops/monitor.ts';
 import { showProgress } from '../ops/progress-display.ts';
 import type { Redactor } from '../ops/redact.ts';
+import { systemdNotifier } from '../ops/systemd.ts';
 import { setAside } from '../store/set-aside.ts';
 import { satelliteVersion } from '../version.ts';
 import { exitCodes } from './exit-code.ts';
+import { HealthDoor } from './health-door.ts';
 import { addHelpSections, configEnvironment, networkEnvironment } from './help.ts';
 import { type ConfigOption, configOption, load } from './load.ts';
 
@@ -61,16 +65,20 @@ the configuration again. Logs go to stderr.`,
  */
 async function run(options: RunOptions, redactor: Redactor): Promise<number> {
   let loaded = await loadChecked(options, redactor);
-  let logger = loggerOf(loaded, redactor);
+  const monitor = new Monitor({ clock: systemClock, version: satelliteVersion(process.env), ofProcess: true });
+  const countedLogger = () => countingLogger(loggerOf(loaded, redactor), monitor.metrics);
+  let logger = countedLogger();
   process.prependListener('uncaughtException', (thrown) => logCrash(thrown, logger));
   process.on('exit', () => logger.close());
+  const door = new HealthDoor(monitor);
+  const notifier = systemdNotifier(process.env, monitor);
   const stopped = stopSignal();
   const reloads = new ReloadRequests();
   let accounts = new Accounts();
   for (;;) {
     logWarnings(loaded, logger);
     const unwatch = reloads.watch(secretFiles(loaded));
-    const create = () => createDaemon(loaded, { logger, accounts, redactor });
+    const create = () => createDaemon(loaded, { logger, accounts, redactor, monitor });
     const daemon = await daemonWithRoom(create, { logger, stopped });
     if (daemon === undefined) return exitCodes.ok;
     const hideProgress = process.stderr.isTTY ? showProgress(process.stderr, () => daemon.progress()) : () => undefined;
@@ -79,9 +87,15 @@ async function run(options: RunOptions, redactor: Redactor): Promise<number> {
         const failed = await Promise.race([daemon.once(), stopped]);
         return typeof failed === 'number' && failed > 0 ? exitCodes.failed : exitCodes.ok;
       }
+      await door.open(loaded.config.satellite.listen, logger);
       daemon.start();
+      notifier.ready();
       const end = await nextEnd(options, loaded, { daemon, stopped, reloads, logger, redactor });
-      if (end === undefined) return exitCodes.ok;
+      if (end === undefined) {
+        notifier.stopping();
+        await door.close();
+        return exitCodes.ok;
+      }
       loaded = end;
       // Whoever asks for it has mended something; a file that was only touched has not.
       if (reloads.isAsked) accounts = new Accounts();
@@ -92,7 +106,7 @@ async function run(options: RunOptions, redactor: Redactor): Promise<number> {
       await daemon.stop();
       logger.close();
     }
-    logger = loggerOf(loaded, redactor);
+    logger = countedLogger();
   }
 }
 
@@ -145,12 +159,13 @@ async function daemonWithRoom(
 /** With a store that is damaged already, the next attempt has a new one. */
 function createDaemon(
   { config }: LoadedConfig,
-  { logger, accounts, redactor }: { logger: Logger; accounts: Accounts; redactor: Redactor },
+  parts: { logger: Logger; accounts: Accounts; redactor: Redactor; monitor: Monitor },
 ): Daemon {
   const version = satelliteVersion(process.env);
   const { dataDir } = config.satellite;
+  const { logger } = parts;
   logger.info('Satellite starts', { version, config: config.path, dataDir });
-  const options = { config, clock: systemClock, logger, redactor, version, env: process.env, accounts };
+  const options = { config, clock: systemClock, version, env: process.env, ...parts };
   try {
     return new Daemon(options);
   } catch (error) {

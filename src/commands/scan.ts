@@ -14,6 +14,7 @@ import { progressLine } from '../jobs/job-progress.ts';
 import { JobRunner } from '../jobs/job-runner.ts';
 import { ownJob } from '../jobs/own-job.ts';
 import { createLogger } from '../ops/logger.ts';
+import { Monitor } from '../ops/monitor.ts';
 import { showProgress } from '../ops/progress-display.ts';
 import type { Redactor } from '../ops/redact.ts';
 import { type PagePush, SeiClient } from '../sei/sei-client.ts';
@@ -83,9 +84,11 @@ async function scan(options: ScanOptions, redactor: Redactor): Promise<number> {
   const ownClones = options.out === undefined ? undefined : join(resolve(options.out), '.clones');
   const clones = newClones(config, store, clock, ownClones);
   try {
+    const monitor = new Monitor({ clock, version: satelliteVersion(process.env) });
     const sei = new SeiClient(satellite, { clock, signal: stop.signal, proxy: seiProxy(satellite, env) });
     const push = options.out === undefined ? (page: PagePush) => sei.push(page) : intoFolder(resolve(options.out));
-    const surroundings = { satellite, env, store, accounts, clones, clock, logger, push, signal: stop.signal };
+    const { signal } = stop;
+    const surroundings = { satellite, env, store, accounts, clones, clock, logger, push, signal, monitor };
     const runner = new JobRunner(config, surroundings, () => undefined);
     const job = ownJob(store, integration, {
       tenantId: satellite.tenant,

@@ -52,7 +52,7 @@ export class JobRunner {
   }
 
   async #run(job: Job): Promise<void> {
-    const { logger, store, clock, signal } = this.#surroundings;
+    const { logger, store, clock, signal, monitor } = this.#surroundings;
     const progress = new JobProgress(clock.elapsedMs());
     this.running.set(job.id, { job, progress });
     try {
@@ -71,6 +71,17 @@ export class JobRunner {
       if (error === undefined) logger.info('Scan done', { ...facts, failures, seconds });
       else logger.error('Scan failed', { ...errorFields(error), ...facts, failures, seconds });
       if (error !== undefined) this.failed++;
+      monitor.jobEnded(job.integrationId, {
+        outcome: error !== undefined ? 'failure' : failures > 0 ? 'partial' : 'success',
+        seconds,
+        failures,
+        code: error?.code,
+        reason: error?.message,
+      });
+      if (error?.kind === 'auth') monitor.health.failed('bitbucket_credentials', error, job.integrationId);
+      // Its pages are pushed, or will never be.
+      monitor.health.forget('sei_push', job.integrationId);
+      monitor.health.forget('store_cap');
       this.running.delete(job.id);
       this.startWaiting();
       this.#onEnd();
@@ -80,6 +91,7 @@ export class JobRunner {
       this.running.delete(job.id);
       if (signal.aborted) return;
       const error = toSatelliteError(thrown);
+      if (error.kind === 'storage') monitor.health.failed('disk', error);
       const { id: jobId, integrationId } = job;
       logger.error('Scan interrupted', { ...errorFields(error), jobId, integrationId });
       this.#onEnd(error);

@@ -72,7 +72,7 @@ export class Pusher {
   }
 
   async #push(page: PageKey): Promise<void> {
-    const { store, push, job, clock, logger, signal } = this.#options;
+    const { store, push, job, clock, logger, signal, monitor } = this.#options;
     const relativePath = relativePathOf(page);
     const content = store.pages.body(page);
     try {
@@ -80,8 +80,13 @@ export class Pusher {
         async () => {
           try {
             killPoint('push:before');
-            return await push({ integrationId: job.integrationId, jobId: job.id, relativePath, content });
+            const stored = await push({ integrationId: job.integrationId, jobId: job.id, relativePath, content });
+            monitor?.health.worked('sei_push', job.integrationId);
+            return stored;
           } catch (error) {
+            if (error instanceof SatelliteError && error.code !== 'SEI_PAGE_TOO_LARGE') {
+              monitor?.health.failed('sei_push', error, job.integrationId);
+            }
             throw error instanceof SatelliteError ? waitForOperator(error) : error;
           }
         },
@@ -97,6 +102,7 @@ export class Pusher {
       );
       killPoint('push:answered');
       await durably(() => store.pages.setPushed(page, stored), this.#options);
+      monitor?.pagePushed(page.dataType, store.pages.items(page));
       killPoint('push:pointer-stored');
     } catch (error) {
       if (!(error instanceof SatelliteError) || error.code !== 'SEI_PAGE_TOO_LARGE') throw error;

@@ -22,13 +22,14 @@ import type { Clones } from '../git/clones.ts';
 import { bitbucketProxy, type Env } from '../http/proxy-server.ts';
 import { killPoint } from '../ops/kill-point.ts';
 import type { Logger } from '../ops/logger.ts';
+import type { Monitor } from '../ops/monitor.ts';
 import type { PagePush } from '../sei/sei-client.ts';
 import type { StorageResult } from '../sei/types.ts';
 import type { Job } from '../store/jobs.ts';
 import type { Slice } from '../store/slices.ts';
 import type { Store } from '../store/store.ts';
 import { dataTypesOf, discover } from './discovery.ts';
-import { durably } from './durably.ts';
+import { type DurablyOptions, durably } from './durably.ts';
 import { JobProgress } from './job-progress.ts';
 import { jobException, jobResult, nothingReadable } from './job-result.ts';
 import { Pusher } from './pusher.ts';
@@ -45,6 +46,7 @@ export interface JobSurroundings {
   readonly logger: Logger;
   readonly push: (page: PagePush) => Promise<StorageResult>;
   readonly signal: AbortSignal;
+  readonly monitor: Monitor;
 }
 
 /**
@@ -62,7 +64,7 @@ export async function runJob(
   surroundings: JobSurroundings,
   progress = new JobProgress(surroundings.clock.elapsedMs()),
 ): Promise<SatelliteError | undefined> {
-  const { satellite, store, clock, logger, push, clones } = surroundings;
+  const { satellite, store, clock, logger, push, clones, monitor } = surroundings;
   const stop = new AbortController();
   const signal = AbortSignal.any([surroundings.signal, stop.signal]);
   const accounts = surroundings.accounts.of(integration);
@@ -74,6 +76,7 @@ export async function runJob(
         clock,
         signal,
         proxy,
+        observer: monitor.ofBitbucket(integration.id),
         onRefused: (refusal) => noteRefusal(refusal, accounts.length),
         onPaused: (error, pauseMs, path) =>
           logger.warn('The crawl pauses', { ...errorFields(error), ...request(path), delayMs: Math.round(pauseMs) }),
@@ -117,6 +120,7 @@ export async function runJob(
     clock,
     logger,
     signal,
+    monitor,
     onTooLarge: (bytes) => spool.refused(bytes),
   });
   const spool = new Spool({
@@ -125,6 +129,7 @@ export async function runJob(
     clock,
     logger,
     signal,
+    monitor,
     tenantId: satellite.tenant,
     maxPageBytes: satellite.push.maxPageBytes,
     maxStoreBytes: satellite.store.maxBytes,
@@ -140,7 +145,7 @@ export async function runJob(
 
   const crawl = async () => {
     for (const account of accounts) await obeyAllowedRate(account, connect([account]));
-    await crawlSlices(scan, types, spool, progress, logger, signal);
+    await crawlSlices(scan, types, spool, progress, { clock, logger, signal, monitor });
     await spool.flush();
     killPoint('job:crawled');
     const { failed, done } = store.slices.counts(job.id);
@@ -156,7 +161,7 @@ export async function runJob(
     killPoint('job:drained');
     const outcome = { result: result() };
     killPoint('job:before-done');
-    await durably(() => store.jobs.setDone(job.id, clock.now(), outcome), { clock, logger, signal });
+    await durably(() => store.jobs.setDone(job.id, clock.now(), outcome), { clock, logger, signal, monitor });
     killPoint('job:done');
     return undefined;
   } catch (thrown) {
@@ -183,11 +188,12 @@ async function crawlSlices(
   types: readonly DataType[],
   spool: Spool,
   progress: JobProgress,
-  logger: Logger,
-  signal: AbortSignal,
+  options: DurablyOptions & { readonly monitor: Monitor },
 ): Promise<void> {
   const { job, store, integration } = scan;
-  if (job.discoveredAtMs === null) await discover(scan, types, { clock: scan.clock, logger, signal });
+  const { logger, signal, monitor } = options;
+  if (job.discoveredAtMs === null) await discover(scan, types, options);
+  monitor.health.worked('bitbucket_credentials', integration.id);
   killPoint('scan:laid-out');
   const ids = store.slices.repositoryIds(job.id);
   const before = store.slices.counts(job.id);
@@ -215,7 +221,7 @@ async function crawlSlices(
       for (const dataType of types) {
         const slice = store.slices.get({ jobId: job.id, repositoryId: id, dataType });
         if (slice?.state !== 'open') continue;
-        await runSlice(scan, repository, slice, spool, progress, logger);
+        await runSlice(scan, repository, slice, spool, progress, options);
         progress.slicesDone++;
       }
       scan.git?.release(id);
@@ -231,7 +237,7 @@ async function runSlice(
   slice: Slice,
   spool: Spool,
   progress: JobProgress,
-  logger: Logger,
+  { logger, monitor }: DurablyOptions & { readonly monitor: Monitor },
 ): Promise<void> {
   const flaws = new Flaws(scan);
   const crawl = crawlOf(flaws.scan, repository, slice);
@@ -247,7 +253,9 @@ async function runSlice(
       killPoint('record:before-append');
       await spool.append(slice, repository, step.value);
       killPoint('record:appended');
-      if (step.value.record !== undefined) progress.items[slice.dataType]++;
+      if (step.value.record === undefined) continue;
+      progress.items[slice.dataType]++;
+      monitor.metrics.recordCrawled(slice.dataType);
     }
   } catch (thrown) {
     const error = toSatelliteError(thrown);
@@ -260,10 +268,12 @@ async function runSlice(
       dataType: slice.dataType,
       ...(error.kind === 'bug' ? { stack: (error.cause as Error | undefined)?.stack ?? error.stack } : {}),
     });
-    await spool.fail(slice, {
-      message: `${label} ${slice.dataType}: ${error.code}: ${error.message}`,
-      url: error.url ?? scan.integration.url,
-    });
+    const { code, message: reason } = error;
+    await spool.fail(
+      slice,
+      { message: `${label} ${slice.dataType}: ${code}: ${reason}`, url: error.url ?? scan.integration.url },
+      { repository: label, code, reason, atMs: scan.clock.now() },
+    );
     killPoint('slice:failed');
   } finally {
     flaws.log(logger, repository, slice);

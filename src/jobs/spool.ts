@@ -7,7 +7,7 @@ import { killPoint } from '../ops/kill-point.ts';
 import { PageBuilder, pageItem } from '../records/page-builder.ts';
 import type { Failure, Job } from '../store/jobs.ts';
 import type { KnownPullRequest } from '../store/pull-requests.ts';
-import type { CoveredTip, SliceKey } from '../store/slices.ts';
+import type { CoveredTip, SliceFailure, SliceKey } from '../store/slices.ts';
 import type { Store } from '../store/store.ts';
 import { type DurablyOptions, durably } from './durably.ts';
 
@@ -25,16 +25,25 @@ export interface SpoolOptions extends DurablyOptions {
   readonly onPage: () => void;
 }
 
+interface SliceEnd {
+  readonly state: 'done' | 'failed';
+  readonly covered: readonly CoveredTip[];
+  readonly failure?: SliceFailure;
+}
+
 /** What becomes durable together with the page that is filling. */
 interface Pending {
   page: PageBuilder;
   readonly cursors: Map<SliceKey, unknown>;
-  readonly ended: Map<SliceKey, { readonly state: 'done' | 'failed'; readonly covered: readonly CoveredTip[] }>;
+  readonly ended: Map<SliceKey, SliceEnd>;
   readonly found: { readonly repositoryId: number; readonly pullRequest: KnownPullRequest }[];
 }
 
 const evictAtOnce = 1_000;
 const roomPollMs = 500;
+
+/** A crawl that is faster than SEI waits now and then; one for which SEI takes nothing at all stands still. */
+const idleWaitsAtCap = 10_000 / roomPollMs;
 
 /**
  * Cuts what the slices of a job yield into pages, one filling page per data type, shared by the repositories that are
@@ -79,9 +88,9 @@ export class Spool {
   }
 
   /** The slice could not be read to its end. What it has yielded is sent all the same. */
-  async fail(slice: SliceKey, failure: Failure): Promise<void> {
-    this.addFailure(failure);
-    await this.#end(slice, { state: 'failed', covered: [] });
+  async fail(slice: SliceKey, reported: Failure, failure: SliceFailure): Promise<void> {
+    this.addFailure(reported);
+    await this.#end(slice, { state: 'failed', covered: [], failure });
   }
 
   /** Becomes durable with the next page, at the latest with the end of the crawl. */
@@ -109,7 +118,7 @@ export class Spool {
     this.#maxPageBytes = Math.max(1, Math.min(this.#maxPageBytes, Math.floor(bytes / 2)));
   }
 
-  async #end(slice: SliceKey, end: { state: 'done' | 'failed'; covered: readonly CoveredTip[] }): Promise<void> {
+  async #end(slice: SliceKey, end: SliceEnd): Promise<void> {
     while (this.#flushing !== undefined) await this.#flushing;
     const pending = this.#pendingOf(slice.dataType);
     pending.ended.set(slice, end);
@@ -140,7 +149,7 @@ export class Spool {
         store.pages.add({ jobId: job.id, dataType, number }, page.itemCount, page.build(number));
       }
       for (const [slice, cursor] of cursors) store.slices.setCursor(slice, cursor);
-      for (const [slice, { state, covered }] of ended) store.slices.finish(slice, state, covered);
+      for (const [slice, { state, covered, failure }] of ended) store.slices.finish(slice, state, covered, failure);
       for (const { repositoryId, pullRequest } of found) store.pullRequests.addFound(job.id, repositoryId, pullRequest);
       for (const failure of this.#failures) store.jobs.addFailure(job.id, failure);
       failures = this.#failures.length;
@@ -157,23 +166,30 @@ export class Spool {
     found.length = 0;
     if (page.itemCount === 0) return;
     pending.page = this.#newPage(dataType);
+    this.#options.monitor?.metrics.pageSpooled();
     onPage();
     await this.#room();
   }
 
   /** Clones give way first, then commit files; then the crawl waits for SEI. Without waiting pages there is nothing to wait for. */
   async #room(): Promise<void> {
-    const { store, clones, maxStoreBytes, clock, logger, signal } = this.#options;
+    const { store, clones, maxStoreBytes, clock, logger, signal, monitor } = this.#options;
+    let fewest = Number.POSITIVE_INFINITY;
+    let idleWaits = 0;
     for (let waits = 0; store.usedBytes() + (clones?.usedBytes() ?? 0) > maxStoreBytes; waits++) {
       if (clones?.evict()) continue;
       if (store.commitFiles.evict(evictAtOnce) > 0) continue;
       const { pages, bytes } = store.pages.spoolSize();
-      if (pages === 0) return;
+      if (pages === 0) break;
+      idleWaits = pages < fewest ? 0 : idleWaits + 1;
+      fewest = Math.min(fewest, pages);
+      if (idleWaits >= idleWaitsAtCap) monitor?.health.failed('store_cap', atCap(pages));
       if (waits % 120 === 0) {
         logger.warn('The store is full; the crawl waits for SEI to take pages', { code: 'STORE_AT_CAP', pages, bytes });
       }
       await clock.sleep(roomPollMs, signal);
     }
+    monitor?.health.worked('store_cap');
   }
 
   #pendingOf(dataType: DataType): Pending {
@@ -195,4 +211,12 @@ export class Spool {
       maxBytes: this.#maxPageBytes,
     });
   }
+}
+
+function atCap(pages: number) {
+  return {
+    code: 'STORE_AT_CAP',
+    message: `${pages} pages fill satellite.store.max_bytes, and SEI takes none; the crawl waits`,
+    hint: 'See why SEI takes no pages, or raise satellite.store.max_bytes.',
+  };
 }

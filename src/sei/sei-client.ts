@@ -9,6 +9,7 @@ import type { Probing } from '../http/probing.ts';
 import { proxyAnswerError } from '../http/proxy-error.ts';
 import type { ProxyServer } from '../http/proxy-server.ts';
 import { parseRetryAfterMs } from '../http/retry.ts';
+import type { RequestObserver } from '../ops/monitor.ts';
 import { scanController } from './handle.ts';
 import type { AgentHandle, CreateJobRequest, JobReport, ListWrapper, LiteJobRequest, StorageResult } from './types.ts';
 
@@ -36,11 +37,18 @@ export class SeiClient {
   readonly #signal: AbortSignal | undefined;
   readonly #proxy: ProxyServer | undefined;
   readonly #probing: Probing | undefined;
+  readonly #observer: RequestObserver | undefined;
 
   /** @param options.proxy undefined: none (`seiProxy` decides) */
   constructor(
     satellite: SatelliteConfig,
-    options: { clock: Clock; signal?: AbortSignal; proxy?: ProxyServer | undefined; probing?: Probing },
+    options: {
+      clock: Clock;
+      signal?: AbortSignal;
+      proxy?: ProxyServer | undefined;
+      probing?: Probing;
+      observer?: RequestObserver;
+    },
   ) {
     this.#http = createHttp({
       baseUrl: `${satellite.url}/v1/ingestion`,
@@ -52,6 +60,7 @@ export class SeiClient {
     });
     this.#proxy = options.proxy;
     this.#probing = options.probing;
+    this.#observer = options.observer;
     this.#tenant = satellite.tenant;
     this.#clock = options.clock;
     this.#signal = options.signal;
@@ -151,6 +160,22 @@ export class SeiClient {
   }
 
   async #send(path: string, options: OptionsOfTextResponseBody): Promise<string> {
+    const begunAtMs = this.#clock.elapsedMs();
+    const seconds = () => (this.#clock.elapsedMs() - begunAtMs) / 1000;
+    try {
+      const body = await this.#exchange(path, options);
+      this.#observer?.ended(seconds());
+      return body;
+    } catch (error) {
+      if (error instanceof SatelliteError) {
+        this.#observer?.ended(seconds(), error);
+        if (error.statusCode === 429) this.#observer?.throttled();
+      }
+      throw error;
+    }
+  }
+
+  async #exchange(path: string, options: OptionsOfTextResponseBody): Promise<string> {
     const url = `${this.#http.defaults.options.prefixUrl}${path}`;
     const { statusCode, headers, body } = await this.#http(path, {
       ...options,

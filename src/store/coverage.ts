@@ -159,14 +159,22 @@ export class Coverage {
   #advanceGaps(jobId: string, integrationId: string): void {
     this.#database
       .prepare(
-        `INSERT INTO gaps (integration_id, repository_id, data_type, from_ms)
+        `INSERT INTO gaps (integration_id, repository_id, data_type, from_ms, failure, since_ms)
          SELECT j.integration_id, s.repository_id, s.data_type,
            min(j.from_ms, coalesce((SELECT from_ms FROM gaps g WHERE g.integration_id = j.integration_id
-             AND g.repository_id = ? AND g.data_type = ?), j.from_ms))
+             AND g.repository_id = ? AND g.data_type = ?), j.from_ms)), s.failure, j.done_at_ms
          FROM slices s JOIN jobs j ON j.id = s.job_id WHERE s.job_id = ? AND s.state = 'failed'
-         ON CONFLICT DO UPDATE SET from_ms = min(from_ms, excluded.from_ms)`,
+         ON CONFLICT DO UPDATE SET from_ms = min(from_ms, excluded.from_ms), failure = excluded.failure,
+           since_ms = iif(failure IS NULL, excluded.since_ms, since_ms)`,
       )
       .run(everyRepository, everyDataType, jobId);
+    // What was deleted or is not selected any more stays missing, but it does not fail.
+    this.#database
+      .prepare(
+        `UPDATE gaps SET failure = NULL WHERE integration_id = ?
+         AND repository_id NOT IN (SELECT id FROM repositories WHERE job_id = ?)`,
+      )
+      .run(integrationId, jobId);
     this.#database
       .prepare(
         `DELETE FROM gaps WHERE integration_id = ? AND (

@@ -139,4 +139,11 @@ export const migrations: readonly string[] = [
   -- Diffs that could not be made, and in how many attempts: one must not hold back its repository for ever.
   CREATE TABLE failed_diffs (sha BLOB PRIMARY KEY, attempts INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- For people who look at the satellite: how long a page has waited, why a part could not be read, and since when.
+  ALTER TABLE pages ADD COLUMN added_at_ms INTEGER;
+  ALTER TABLE slices ADD COLUMN failure TEXT;
+  ALTER TABLE gaps ADD COLUMN failure TEXT;
+  ALTER TABLE gaps ADD COLUMN since_ms INTEGER;
+  `,
 ];

@@ -15,10 +15,12 @@ export interface StoredPage {
   readonly records: readonly unknown[];
 }
 
-/** Bytes of pages that SEI has not answered for, over all jobs. */
+/** Pages that SEI has not answered for, over all jobs. */
 export interface SpoolSize {
   readonly pages: number;
   readonly bytes: number;
+  /** Epoch milliseconds; undefined: none waits, or it was not noted. */
+  readonly oldestAddedAtMs: number | undefined;
 }
 
 /** The spool: files for SEI, kept until it has answered with a pointer, and the pointers until the job is acknowledged. */
@@ -38,7 +40,10 @@ export class Pages {
 
   add({ jobId, dataType, number }: PageKey, items: number, body: Uint8Array): void {
     this.#database
-      .prepare('INSERT INTO pages (job_id, data_type, number, items, bytes, crc32, body) VALUES (?, ?, ?, ?, ?, ?, ?)')
+      .prepare(
+        `INSERT INTO pages (job_id, data_type, number, items, bytes, crc32, body, added_at_ms)
+         VALUES (?, ?, ?, ?, ?, ?, ?, CAST(unixepoch('subsec') * 1000 AS INTEGER))`,
+      )
       .run(jobId, dataType, number, items, body.length, crc32(body), body);
   }
 
@@ -48,6 +53,14 @@ export class Pages {
       .prepare('SELECT data_type, number FROM pages WHERE job_id = ? AND pointer IS NULL ORDER BY rowid LIMIT ?')
       .all(jobId, limit);
     return rows.map((row) => ({ jobId, dataType: row.data_type as DataType, number: Number(row.number) }));
+  }
+
+  /** How many records a page holds. */
+  items({ jobId, dataType, number }: PageKey): number {
+    const row = this.#database
+      .prepare('SELECT items FROM pages WHERE job_id = ? AND data_type = ? AND number = ?')
+      .get(jobId, dataType, number);
+    return Number(row?.items ?? 0);
   }
 
   /** @throws SatelliteError `STORE_DAMAGED` where it is not what was put in */
@@ -98,8 +111,12 @@ export class Pages {
 
   spoolSize(): SpoolSize {
     const row = this.#database
-      .prepare('SELECT count(*) AS pages, coalesce(sum(bytes), 0) AS bytes FROM pages WHERE pointer IS NULL')
+      .prepare(
+        `SELECT count(*) AS pages, coalesce(sum(bytes), 0) AS bytes, min(added_at_ms) AS oldest
+         FROM pages WHERE pointer IS NULL`,
+      )
       .get();
-    return { pages: Number(row?.pages), bytes: Number(row?.bytes) };
+    const oldestAddedAtMs = typeof row?.oldest === 'number' ? row.oldest : undefined;
+    return { pages: Number(row?.pages), bytes: Number(row?.bytes), oldestAddedAtMs };
   }
 }

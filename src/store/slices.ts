@@ -23,6 +23,15 @@ export interface CoveredTip {
   readonly tip: string;
 }
 
+/** Why a slice could not be read, for people. */
+export interface SliceFailure {
+  readonly repository: string;
+  readonly code: string;
+  readonly reason: string;
+  /** Epoch milliseconds. */
+  readonly atMs: number;
+}
+
 export interface SliceCounts {
   readonly open: number;
   readonly done: number;
@@ -82,10 +91,11 @@ export class Slices {
     { jobId, repositoryId, dataType }: SliceKey,
     state: 'done' | 'failed',
     covered: readonly CoveredTip[] = [],
+    failure?: SliceFailure,
   ): void {
     this.#database
-      .prepare('UPDATE slices SET state = ? WHERE job_id = ? AND repository_id = ? AND data_type = ?')
-      .run(state, jobId, repositoryId, dataType);
+      .prepare('UPDATE slices SET state = ?, failure = ? WHERE job_id = ? AND repository_id = ? AND data_type = ?')
+      .run(state, failure === undefined ? null : seal(failure), jobId, repositoryId, dataType);
     const add = this.#database.prepare(
       'INSERT OR REPLACE INTO slice_tips (job_id, repository_id, ref, tip) VALUES (?, ?, ?, ?)',
     );

@@ -6,6 +6,7 @@ import { CommitFilesTable } from './commit-files.ts';
 import { Coverage } from './coverage.ts';
 import { inTransaction, openDatabase } from './database.ts';
 import { Jobs } from './jobs.ts';
+import { Overview } from './overview.ts';
 import { Pages } from './pages.ts';
 import { PullRequests } from './pull-requests.ts';
 import { Slices } from './slices.ts';
@@ -26,6 +27,7 @@ export class Store {
   readonly coverage: Coverage;
   readonly pullRequests: PullRequests;
   readonly commitFiles: CommitFilesTable;
+  readonly overview: Overview;
   readonly #database: DatabaseSync;
 
   /**
@@ -40,6 +42,7 @@ export class Store {
     this.coverage = new Coverage(this.#database);
     this.pullRequests = new PullRequests(this.#database);
     this.commitFiles = new CommitFilesTable(this.#database);
+    this.overview = new Overview(this.#database);
   }
 
   transaction<T>(work: () => T): T {
@@ -50,6 +53,15 @@ export class Store {
   usedBytes(): number {
     const pragma = (name: string) => Number(Object.values(this.#database.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
     return (pragma('page_count') - pragma('freelist_count')) * pragma('page_size');
+  }
+
+  /** Writes a little and waits until the disk has it. @throws what SQLite throws where it does not take it */
+  tryWrite(epochMs: number): void {
+    this.#database
+      .prepare(
+        `INSERT INTO meta (key, value) VALUES ('written_at', ?) ON CONFLICT DO UPDATE SET value = excluded.value`,
+      )
+      .run(String(epochMs));
   }
 
   /** Made once: a restarted satellite is the same one for SEI. */

@@ -26,6 +26,7 @@ const commands = [
   'check',
   'run',
   'scan',
+  'status',
   'validate',
   'schema',
   'store',

@@ -3,6 +3,7 @@ import { Accounts } from '../../../src/bitbucket/accounts.ts';
 import { Clones } from '../../../src/git/clones.ts';
 import { ControlLoop } from '../../../src/jobs/control-loop.ts';
 import { JobRunner } from '../../../src/jobs/job-runner.ts';
+import { Monitor } from '../../../src/ops/monitor.ts';
 import type { CreateJobRequest } from '../../../src/sei/types.ts';
 import { Store } from '../../../src/store/store.ts';
 import { FakeClock } from '../crawl/fake-clock.ts';
@@ -28,7 +29,8 @@ function setUp({ store = new Store(':memory:'), sei = new FakeSei(), configurati
   const push = () => Promise.reject(new Error('nothing is pushed here'));
   const accounts = new Accounts();
   const clones = new Clones({ root: '/nonexistent', maxBytes: 0, storeBytes: () => 0, nowMs: () => 0 }, []);
-  const surroundings = { satellite: satellite(), store, accounts, clones, clock, logger, push, signal };
+  const monitor = new Monitor({ clock, version: '1.2.3' });
+  const surroundings = { satellite: satellite(), store, accounts, clones, clock, logger, push, signal, monitor };
   const runner = new IdleRunner(configuration, surroundings, () => undefined);
   const loop = new ControlLoop({ config: configuration, store, sei, runner, clock, logger, version: '1.2.3' });
   return { store, sei, clock, logger, runner, loop };

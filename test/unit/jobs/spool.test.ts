@@ -215,12 +215,14 @@ describe('what becomes durable with a page', () => {
     const store = newStore();
     const { spool } = newSpool(store);
     await spool.append(slice(1), repository(1), { record: record(0, 10) });
-    await spool.fail(slice(1), { message: 'no', url: 'u' });
+    const failure = { repository: 'PAY/ledger', code: 'NO', reason: 'no', atMs: 5 };
+    await spool.fail(slice(1), { message: 'no', url: 'u' }, failure);
     expect(store.slices.get(slice(1))?.state).toBe('open');
     await spool.flush();
     expect(store.slices.get(slice(1))?.state).toBe('failed');
     expect(itemsOf(store, slice(1))).toEqual([0]);
     expect(store.jobs.failures('a')).toEqual([{ message: 'no', url: 'u' }]);
+    expect(store.overview.failing(10)).toMatchObject({ repositories: 1, listed: [{ failure }] });
   });
 
   test('are the pull requests found, with or without something to send', async () => {

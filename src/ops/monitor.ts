@@ -1,0 +1,160 @@
+import type { Clock } from '../clock.ts';
+import type { DataType } from '../data-type.ts';
+import type { SatelliteError } from '../errors.ts';
+import { Health } from './health.ts';
+import { HourlyDeliveries } from './hourly-deliveries.ts';
+import { type Leg, Metrics } from './metrics.ts';
+import { RequestRate } from './request-rate.ts';
+import { type LastJob, type StatusFacts, type StatusReport, statusReport } from './status-report.ts';
+
+/** What the client of a leg tells of its requests. */
+export interface RequestObserver {
+  /** @param error undefined: it was answered with what was asked for */
+  ended(seconds: number, error?: SatelliteError): void;
+  throttled(): void;
+  /** A request was held back by the rate limit or a pause. */
+  waited(seconds: number): void;
+}
+
+export interface MonitorOptions {
+  readonly clock: Clock;
+  readonly version: string;
+  /** Metrics of the process, too. */
+  readonly ofProcess?: boolean;
+}
+
+const nothingYet: StatusFacts = {
+  integrations: [],
+  spool: { pages: 0, bytes: 0, bytesMax: 0, oldestAddedAtMs: undefined },
+  coveredRepositories: 0,
+  failing: { repositories: 0, listed: [] },
+};
+
+/** However often it is asked, the store is not. */
+const factsMaxAgeMs = 2_000;
+
+/**
+ * What a process knows of itself, for all who look at it: it outlives the daemons, so that a reload leaves no hole.
+ * Whoever does the work tells it here; it is asked by `report` alone.
+ */
+export class Monitor {
+  readonly metrics: Metrics;
+  readonly health: Health;
+  readonly #clock: Clock;
+  readonly #version: string;
+  readonly #startedAtMs: number;
+  readonly #deliveries = new HourlyDeliveries();
+  readonly #rates = new Map<string, RequestRate>();
+  readonly #lastJobs = new Map<string, LastJob>();
+  #source: (() => StatusFacts) | undefined;
+  #facts = nothingYet;
+  #factsAtElapsedMs = Number.NEGATIVE_INFINITY;
+
+  constructor({ clock, version, ofProcess = false }: MonitorOptions) {
+    this.#clock = clock;
+    this.#version = version;
+    this.#startedAtMs = clock.now();
+    this.metrics = new Metrics({ version, ofProcess });
+    this.health = new Health(clock);
+  }
+
+  /** For one integration's requests: those of all its jobs. */
+  ofBitbucket(integrationId: string): RequestObserver {
+    const rate = this.#rates.get(integrationId) ?? new RequestRate();
+    this.#rates.set(integrationId, rate);
+    return {
+      ...this.#observer('bitbucket'),
+      ended: (seconds, error) => {
+        rate.note(this.#clock.elapsedMs());
+        this.#ended('bitbucket', seconds, error);
+        if (error === undefined || hasAnswered(error)) this.health.worked('bitbucket', integrationId);
+        else this.health.failed('bitbucket', error, integrationId);
+      },
+    };
+  }
+
+  /** Whether SEI works is judged by whole rounds with it and by pages (`sei`, `sei_push`): a 404 may be as it should be. */
+  ofSei(): RequestObserver {
+    return this.#observer('sei');
+  }
+
+  requestsPerSecond(integrationId: string): number {
+    return this.#rates.get(integrationId)?.perSecond(this.#clock.elapsedMs()) ?? 0;
+  }
+
+  pagePushed(type: DataType, records: number): void {
+    this.metrics.pagePushed(type, records);
+    this.#deliveries.add(type, records, this.#clock.now());
+  }
+
+  jobEnded(integrationId: string, job: Omit<LastJob, 'endedAtMs'>): void {
+    this.metrics.jobEnded(job.outcome);
+    this.#lastJobs.set(integrationId, { ...job, endedAtMs: this.#clock.now() });
+  }
+
+  lastJob(integrationId: string): LastJob | undefined {
+    return this.#lastJobs.get(integrationId);
+  }
+
+  /**
+   * @param source asked for what only the running daemon knows; it may throw
+   * @returns ends that: until the next one comes, the last that was known stands
+   */
+  watch(integrationIds: readonly string[], source: () => StatusFacts): () => void {
+    this.health.setIntegrations(integrationIds);
+    for (const known of [this.#rates, this.#lastJobs]) {
+      for (const id of known.keys()) if (!integrationIds.includes(id)) known.delete(id);
+    }
+    this.#source = source;
+    this.#factsAtElapsedMs = Number.NEGATIVE_INFINITY;
+    return () => {
+      if (this.#source !== source) return;
+      this.#refresh();
+      this.#source = undefined;
+    };
+  }
+
+  report(): StatusReport {
+    if (this.#clock.elapsedMs() - this.#factsAtElapsedMs >= factsMaxAgeMs) this.#refresh();
+    const nowMs = this.#clock.now();
+    return statusReport({
+      version: this.#version,
+      startedAtMs: this.#startedAtMs,
+      nowMs,
+      health: this.health.report(),
+      facts: this.#facts,
+      delivered: this.#deliveries.list(nowMs),
+    });
+  }
+
+  /** A disk that cannot be read is a failing part of its own; what was known before is better than no answer. */
+  #refresh(): void {
+    if (this.#source === undefined) return;
+    this.#factsAtElapsedMs = this.#clock.elapsedMs();
+    try {
+      this.#facts = this.#source();
+    } catch {
+      return;
+    }
+  }
+
+  #observer(leg: Leg): RequestObserver {
+    return {
+      ended: (seconds, error) => this.#ended(leg, seconds, error),
+      throttled: () => this.metrics.throttled(leg),
+      waited: (seconds) => this.metrics.rateWaited(leg, seconds),
+    };
+  }
+
+  #ended(leg: Leg, seconds: number, error: SatelliteError | undefined): void {
+    this.metrics.requestEnded(leg, error === undefined ? 200 : error.statusCode, seconds);
+    if (error === undefined) this.metrics.succeeded(leg, this.#clock.now());
+  }
+}
+
+/** The server itself has answered, whatever it said: 502 to 504 come from what stands before it, or from its start. */
+function hasAnswered({ kind, statusCode }: SatelliteError): boolean {
+  if (kind === 'config') return false;
+  if (kind !== 'retryable') return true;
+  return statusCode !== undefined && (statusCode < 502 || statusCode > 504);
+}
