@@ -13,6 +13,7 @@ import { registerRun } from './run.ts';
 import { registerScan } from './scan.ts';
 import { registerSchema } from './schema.ts';
 import { registerStore } from './store.ts';
+import { registerSupportBundle } from './support-bundle.ts';
 import { registerValidate } from './validate.ts';
 
 /**
@@ -36,6 +37,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   registerValidate(program, redactor);
   registerSchema(program);
   registerStore(program, redactor);
+  registerSupportBundle(program, redactor);
   registerEncrypt(program, process);
   registerDecrypt(program, process);
   addHelpSections(program, {
