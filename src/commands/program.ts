@@ -14,6 +14,7 @@ import { registerScan } from './scan.ts';
 import { registerSchema } from './schema.ts';
 import { registerStatus } from './status.ts';
 import { registerStore } from './store.ts';
+import { registerSupportBundle } from './support-bundle.ts';
 import { registerValidate } from './validate.ts';
 
 /**
@@ -38,6 +39,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   registerValidate(program, redactor);
   registerSchema(program);
   registerStore(program, redactor);
+  registerSupportBundle(program, redactor);
   registerEncrypt(program, process);
   registerDecrypt(program, process);
   addHelpSections(program, {

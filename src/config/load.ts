@@ -73,7 +73,9 @@ async function interpret(path: string, file: ReadConfig, options: LoadOptions): 
   const named = normalise(parsed.root, options.env, visibility.discretion);
   const whole = await readSecretFiles(named.root, { configPath: path, env: options.env });
   const secret = secretsIn(whole.root);
-  options.onSecrets?.(secret.secrets);
+  // What is not ours is left out of the tree by now, and may hold secrets all the same.
+  const others = secretsIn(parsed.root).secrets.filter((text) => !text.includes('${'));
+  options.onSecrets?.([...secret.secrets, ...others]);
   const valid = validate(whole.root);
   const sofar = [...parsed.found, ...named.found, ...whole.found, ...secret.found, ...valid.found];
   const sound = soundness(sofar);
