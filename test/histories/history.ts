@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 
 /** What people can do between two scans, or in the middle of one. */
-export const deedNames = [
+const deedNames = [
   'commit',
   'commitLate',
   'mergeLate',
@@ -71,7 +71,7 @@ export interface ScanStep {
   readonly repeatsFailed: boolean;
 }
 
-export type Step = Deed | ScanStep;
+type Step = Deed | ScanStep;
 
 export interface History {
   readonly branches: readonly string[];
