@@ -111,7 +111,7 @@ const trouble: fc.Arbitrary<Trouble> = fc.oneof(
     after,
     times: fc.integer({ min: 1, max: 8 }),
   }),
-  fc.record({ kind: fc.constant('meanwhile'), deed, after }),
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('meanwhile'), deed, after }) },
   fc.record({ kind: fc.constant('stop'), after }),
   fc.record({ kind: fc.constant('sei'), call: small, how: small, times: fc.integer({ min: 1, max: 8 }) }),
 );

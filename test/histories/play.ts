@@ -36,10 +36,7 @@ const answers = [
   { status: 500 },
   { status: 503 },
   { status: 404 },
-  {
-    status: 404,
-    body: JSON.stringify({ errors: [{ exceptionName: 'x.NoSuchRepositoryException', message: 'gone' }] }),
-  },
+  { status: 502 },
   { reset: 'before' },
   { reset: 'in-body' },
 ] as const;
