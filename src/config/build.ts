@@ -97,6 +97,7 @@ function integrationOf(resolved: ResolvedIntegration, configPath: string): Integ
 function metadataOf(raw: RawMetadata): Omit<MetadataConfig, 'repos' | 'projects'> {
   return {
     excludeRepos: raw.exclude_repos,
+    archived: raw.archived,
     branches: raw.branches.filter((entry) => entry !== 'default'),
     fetchCommits: raw.fetch_commits,
     fetchCommitFiles: raw.fetch_commit_files,

@@ -84,6 +84,7 @@ export interface MetadataConfig {
   /** Empty: all. Entries match the name or the key, or are globs over those. */
   readonly projects: readonly string[];
   readonly excludeRepos: readonly string[];
+  readonly archived: 'include' | 'exclude';
   /** Besides the default branch: names or globs, or `all`. Empty: the default branch alone. */
   readonly branches: readonly string[];
   readonly fetchCommits: boolean;

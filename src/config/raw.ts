@@ -59,6 +59,7 @@ export interface RawMetadata {
   readonly repos: readonly string[];
   readonly projects: readonly string[];
   readonly exclude_repos: readonly string[];
+  readonly archived: 'include' | 'exclude';
   readonly branches: readonly string[];
   readonly fetch_commits: boolean;
   readonly fetch_commit_files: boolean;

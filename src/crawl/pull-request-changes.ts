@@ -20,8 +20,8 @@ export interface SeenPullRequest {
  * The pull requests of a repository, each once, with those that a job has to send. Neither `updatedDate` nor the order
  * of the list is trusted (bitbucket-dc-rest §1, §5):
  *
- * - A first scan, a full one, and one that asks again for what was covered sweep all states and send what is open or was
- *   updated since `from`.
+ * - A first scan, a full one, and one that asks again for what was covered sweep all states and send what is open, was
+ *   updated since `from`, or is new since the last acknowledged scan, which may have ended before `from`.
  * - An incremental one reads the list of all states as far as it shows something new, then the whole list of open ones,
  *   and asks for those that were open and are in neither. It sends what is unknown or has another fingerprint. After a
  *   scan that broke off it reads the whole list.
@@ -47,7 +47,9 @@ export async function* changedPullRequests(
     const print = fingerprint(pullRequest);
     const isOpen = pullRequest.state === 'OPEN';
     const nowMs = scan.clock.now();
-    const isChanged = known === undefined ? !isSweep : known.fingerprint !== print;
+    // Whatever there was at the last acknowledged scan is known: the unknown is new, even where it is older than `from`.
+    const isNew = known === undefined && coveredToMs !== undefined;
+    const isChanged = isNew || (known !== undefined && known.fingerprint !== print);
     const isWanted =
       isChanged ||
       (isSweep && (isOpen || (epochMs(pullRequest.updatedDate) ?? 0) >= fromMs)) ||

@@ -147,6 +147,8 @@ async function* listedCommits(scan: Scan, repository: BitbucketRepository, id: n
   } catch (error) {
     const isSourceGone = error instanceof SatelliteError && error.kind === 'gone';
     if (!isSourceGone || error.code === 'BITBUCKET_NO_SUCH_PULL_REQUEST') throw error;
+    // Or is it the whole repository, closed to us since it was listed? Without its commits it must not go out then.
+    if (error.code !== 'BITBUCKET_NO_SUCH_COMMIT') await scan.bitbucket.pullRequest(repositoryPath(repository), id);
     const message = `${repositoryLabel(repository)} pull request ${id}: ${error.code}: its commits cannot be listed`;
     scan.addFailure({ message, url: error.url ?? scan.integration.url }, error.code);
   }

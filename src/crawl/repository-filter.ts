@@ -10,13 +10,13 @@ export interface Selection {
 }
 
 /**
- * The repositories that `repos`, `projects` and `exclude_repos` select, all of them where the lists are empty. An entry
+ * The repositories that `repos`, `projects`, `exclude_repos` and `archived` select, all of them where the lists are empty. An entry
  * is a repository's name, slug or `KEY/slug`, a project's name or key, or a glob over those; case does not matter, as in
  * Bitbucket itself.
  */
 export function selectRepositories(
   repositories: Iterable<BitbucketRepository>,
-  { repos, projects, excludeRepos }: Pick<MetadataConfig, 'repos' | 'projects' | 'excludeRepos'>,
+  { repos, projects, excludeRepos, archived }: Pick<MetadataConfig, 'repos' | 'projects' | 'excludeRepos' | 'archived'>,
 ): Selection {
   const unmatched = new Set([...projects, ...repos]);
   const matches = (entries: readonly string[], names: readonly string[]) => {
@@ -32,7 +32,9 @@ export function selectRepositories(
   for (const repository of repositories) {
     const inProject = projects.length === 0 || matches(projects, projectNames(repository));
     const inRepos = repos.length === 0 || matches(repos, repositoryNames(repository));
-    if (inProject && inRepos && !matches(excludeRepos, repositoryNames(repository))) selected.push(repository);
+    const isShut = archived === 'exclude' && repository.archived === true;
+    if (inProject && inRepos && !isShut && !matches(excludeRepos, repositoryNames(repository)))
+      selected.push(repository);
   }
   return { repositories: selected, unmatched: [...unmatched] };
 }

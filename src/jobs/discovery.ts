@@ -58,7 +58,7 @@ function nothingSelected(unmatched: readonly string[], url: string): SatelliteEr
   return new SatelliteError(`repos and projects${which} select none of the repositories that the user may see`, {
     code: 'NOTHING_SELECTED',
     kind: 'config',
-    hint: 'Correct repos, projects and exclude_repos of the integration; `satellite check` names near misses.',
+    hint: 'Correct repos, projects, exclude_repos and archived of the integration; `satellite check` names near misses.',
     url,
   });
 }

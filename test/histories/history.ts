@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 
 /** What people can do between two scans, or in the middle of one. */
-export const deedNames = [
+const deedNames = [
   'commit',
   'commitLate',
   'mergeLate',
@@ -71,7 +71,7 @@ export interface ScanStep {
   readonly repeatsFailed: boolean;
 }
 
-export type Step = Deed | ScanStep;
+type Step = Deed | ScanStep;
 
 export interface History {
   readonly branches: readonly string[];
@@ -111,7 +111,7 @@ const trouble: fc.Arbitrary<Trouble> = fc.oneof(
     after,
     times: fc.integer({ min: 1, max: 8 }),
   }),
-  fc.record({ kind: fc.constant('meanwhile'), deed, after }),
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('meanwhile'), deed, after }) },
   fc.record({ kind: fc.constant('stop'), after }),
   fc.record({ kind: fc.constant('sei'), call: small, how: small, times: fc.integer({ min: 1, max: 8 }) }),
 );

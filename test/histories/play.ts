@@ -36,10 +36,7 @@ const answers = [
   { status: 500 },
   { status: 503 },
   { status: 404 },
-  {
-    status: 404,
-    body: JSON.stringify({ errors: [{ exceptionName: 'x.NoSuchRepositoryException', message: 'gone' }] }),
-  },
+  { status: 502 },
   { reset: 'before' },
   { reset: 'in-body' },
 ] as const;
@@ -233,7 +230,9 @@ class HistoryWorld {
       if (job.status === 'SUCCESS' || job.status === 'FAILURE') await this.#noteEnd(end.toMs, job);
       end.isSeen = job.status === 'SUCCESS';
     }
-    this.isSettled = this.#ends.every(({ isSeen }) => isSeen) && jobs.at(-1)?.failures.length === 0;
+    const last = jobs.at(-1);
+    const isIdle = jobs.every(({ status }) => status === 'SUCCESS' || status === 'FAILURE');
+    this.isSettled = isIdle && last?.status === 'SUCCESS' && last.failures.length === 0;
   }
 
   async #noteEnd(toMs: number, job: JobView): Promise<void> {

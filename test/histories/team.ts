@@ -24,7 +24,9 @@ export interface PlayedPullRequest {
   hasMovedTarget: boolean;
   /** What was done last may have left the list as it was when it was read. */
   mayLookUnchanged: boolean;
-  readonly reviewed: Set<string>;
+  /** By who gave it; with the number of pushes that it is about. */
+  readonly verdicts: Map<string, string>;
+  pushes: number;
   comments: number[];
 }
 
@@ -201,12 +203,15 @@ export class Team {
     addReviewer: (it, which, how) =>
       this.#onOpen(it, which, how, (id) => this.#play(it).addReviewer(id, `reviewer-${++this.#names}`, this.#when())),
     removeReviewer: (it, which, how) =>
-      this.#onOpen(it, which, how, (id, who) =>
-        // Nobody can be removed who is not asked.
-        this.#play(it)
-          .removeReviewer(id, who, this.#when())
-          .catch(() => undefined),
-      ),
+      this.#onOpen(it, which, how, async (id, who, one) => {
+        try {
+          await this.#play(it).removeReviewer(id, who, this.#when());
+        } catch {
+          return false;
+        }
+        one.verdicts.delete(who);
+        return true;
+      }),
     editTitle: async (it, which) => {
       const one = pick(it.pullRequests, which);
       if (one === undefined) return;
@@ -216,9 +221,11 @@ export class Team {
     push: (it, which, how) =>
       this.#onOpen(it, which, how, async (id, _who, one) => {
         const source = one.forkOf ?? it;
-        if (!source.branches.has(one.branch) || (one.forkOf && !this.repositories.includes(one.forkOf))) return;
+        if (!source.branches.has(one.branch) || (one.forkOf && !this.repositories.includes(one.forkOf))) return false;
         await this.#commit(source, one.branch);
         await this.#play(it).push(id, this.#when());
+        one.pushes++;
+        return true;
       }),
     merge: (it, which, how) => this.#onOpen(it, which, how, (_id, _who, one) => this.#merge(it, one)),
     decline: (it, which, how) =>
@@ -306,21 +313,23 @@ export class Team {
       mayBeOverlooked: false,
       hasMovedTarget: false,
       mayLookUnchanged: false,
-      reviewed: new Set(),
+      verdicts: new Map(),
+      pushes: 0,
       comments: [],
     };
     it.pullRequests.push(opened);
     return opened;
   }
 
-  async #merge(it: TeamRepository, one: PlayedPullRequest): Promise<void> {
-    if (!it.branches.has(one.target)) return;
+  async #merge(it: TeamRepository, one: PlayedPullRequest): Promise<boolean> {
+    if (!it.branches.has(one.target)) return false;
     this.pass();
     const id = await this.#play(it).merge(one.id, 'grace', this.#when());
     if (id !== undefined) this.everCommits.add(id);
     one.state = 'MERGED';
     // Others may have had commits in common with it.
     this.#noteMovedTarget(it, one.target);
+    return true;
   }
 
   async #onOpen(
@@ -334,21 +343,23 @@ export class Team {
       which,
     );
     if (one === undefined) return;
-    const after = await act(one.id, pick(people, how) ?? '', one);
-    this.#noteChange(one);
-    if (typeof after === 'function') after();
+    if ((await act(one.id, pick(people, how) ?? '', one)) !== false) this.#noteChange(one);
   }
 
   /** A verdict that is taken back before the next scan leaves a list as it was: that scan need not see it. */
   async #review(it: TeamRepository, which: number, how: number, status: 'APPROVED' | 'NEEDS_WORK' | 'UNAPPROVED') {
+    let mayLookUnchanged = false;
+    let reviewed: PlayedPullRequest | undefined;
     await this.#onOpen(it, which, how, async (id, who, one) => {
+      const verdict = status === 'UNAPPROVED' ? status : `${status} ${one.pushes}`;
+      if ((one.verdicts.get(who) ?? 'UNAPPROVED') === verdict) return false;
+      mayLookUnchanged = one.mayLookUnchanged || one.verdicts.has(who);
+      reviewed = one;
+      one.verdicts.set(who, verdict);
       await this.#play(it).review(id, who, status, this.#when());
-      const isAgain = one.mayLookUnchanged || one.reviewed.has(who);
-      one.reviewed.add(who);
-      return () => {
-        one.mayLookUnchanged = isAgain;
-      };
+      return true;
     });
+    if (reviewed !== undefined) reviewed.mayLookUnchanged = mayLookUnchanged;
   }
 
   /** All but a reply show in what SEI gets, with a newer date. */

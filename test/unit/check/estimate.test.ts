@@ -8,6 +8,7 @@ const everything: MetadataConfig = {
   repos: [],
   projects: [],
   excludeRepos: [],
+  archived: 'include',
   branches: [],
   fetchCommits: true,
   fetchCommitFiles: true,

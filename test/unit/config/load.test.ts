@@ -54,6 +54,7 @@ describe('the file that Harness generates', () => {
           repos: ['ledger', 'web-shop'],
           projects: [],
           excludeRepos: [],
+          archived: 'include',
           branches: [],
           fetchCommits: true,
           fetchCommitFiles: true,

@@ -16,6 +16,7 @@ export function integration({ metadata, ...others }: Overrides = {}): Integratio
       repos: [],
       projects: [],
       excludeRepos: [],
+      archived: 'include',
       branches: [],
       fetchCommits: true,
       fetchCommitFiles: true,

@@ -105,6 +105,13 @@ describe('a sweep', () => {
     expect(await world.scan({ isFull: true })).toMatchObject({ sent: [1, 2], remembered: [] });
   });
 
+  test('of a full scan sends what is new since the last one, though it is older than the window', async () => {
+    const world = new World(pullRequestOf(1, { ...merged, ...old }));
+    await world.scan();
+    world.set(pullRequestOf(2, { ...merged, updatedDate: 505_000 }));
+    expect(await world.look(world.job({ isFull: true, fromMs: 600_000 }))).toMatchObject({ sent: [2] });
+  });
+
   test('is what a window that reaches back before the last scan gets', async () => {
     const world = new World(
       pullRequestOf(1, { ...merged, updatedDate: 505_000 }),

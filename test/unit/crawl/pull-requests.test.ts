@@ -103,6 +103,15 @@ describe('a pull request', () => {
     expect(steps).toEqual([{ found: expect.objectContaining({ id: 3, fingerprint: 'unread', isOpen: true }) }]);
   });
 
+  test('whose repository is closed to us while it is read does not go out without its commits', async () => {
+    const bitbucket = withMerged();
+    bitbucket.break('commits of 3', bitbucketError('NOT_FOUND', 'gone', 404));
+    bitbucket.break('pull-request 3', bitbucketError('NOT_FOUND', 'gone', 404));
+    const { records, steps } = await recordsOf(bitbucket);
+    expect(records).toEqual([]);
+    expect(steps).toMatchObject([{ found: { id: 3, fingerprint: 'unread' } }]);
+  });
+
   test('that was deleted after it was listed is remembered as that, and nothing is amiss', async () => {
     const bitbucket = withMerged();
     bitbucket.break('activities 3', bitbucketError('NO_SUCH_PULL_REQUEST', 'gone', 404));

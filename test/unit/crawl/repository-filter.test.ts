@@ -21,9 +21,27 @@ const repositories = [
 ];
 
 function select(filter: { repos?: string[]; projects?: string[]; excludeRepos?: string[] }) {
-  const selection = selectRepositories(repositories, { repos: [], projects: [], excludeRepos: [], ...filter });
+  const selection = selectRepositories(repositories, {
+    repos: [],
+    projects: [],
+    excludeRepos: [],
+    archived: 'include',
+    ...filter,
+  });
   return { ids: selection.repositories.map(({ id }) => id), unmatched: selection.unmatched };
 }
+
+test('archived ones are left out where the file says so; a name that selects one is no typing error', () => {
+  const shut = repositories.map((one) => ({ ...one, archived: one.id === 1 }));
+  const all = { repos: ['Ledger Service', 'api-*'], projects: [], excludeRepos: [] };
+  const ids = (archived: 'include' | 'exclude') => {
+    const { repositories: selected, unmatched } = selectRepositories(shut, { ...all, archived });
+    expect(unmatched).toEqual([]);
+    return selected.map(({ id }) => id);
+  };
+  expect(ids('include')).toEqual([1, 2]);
+  expect(ids('exclude')).toEqual([2]);
+});
 
 describe('repos', () => {
   test.each<[string, string, number[]]>([
@@ -103,6 +121,6 @@ describe('exclude_repos', () => {
 });
 
 test('without a repository to see, every entry is named', () => {
-  const filter = { repos: ['a'], projects: ['b'], excludeRepos: ['c'] };
+  const filter = { repos: ['a'], projects: ['b'], excludeRepos: ['c'], archived: 'include' as const };
   expect(selectRepositories([], filter)).toEqual({ repositories: [], unmatched: ['b', 'a'] });
 });
