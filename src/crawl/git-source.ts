@@ -129,11 +129,12 @@ export class GitSource {
 
   async #has(repository: BitbucketRepository, lease: Lease, commits: readonly string[]): Promise<boolean> {
     try {
-      return await lease.clone.has(commits);
+      if (await lease.clone.has(commits)) return true;
+      if (lease.fetches === 0 && !(await lease.clone.isSound())) this.discard(repository, 'objects are missing');
     } catch (error) {
       this.discard(repository, error);
-      return false;
     }
+    return false;
   }
 
   async #fetch(repository: BitbucketRepository, lease: Lease): Promise<void> {

@@ -40,6 +40,15 @@ export class Clone {
   }
 
   /**
+   * Whether all that its branches point at is there. Git takes a pack that was cut short for one that is not there, so
+   * that a commit which is missing may be one that was lost.
+   */
+  async isSound(): Promise<boolean> {
+    const tips = await this.#run(['for-each-ref', '--format=%(objectname)'], '');
+    return this.has(tips.split('\n').slice(0, -1));
+  }
+
+  /**
    * Commits reachable from `until` and not from `since`, newest first, in an order that stays: by `skip` it can be gone
    * on with.
    *

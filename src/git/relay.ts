@@ -2,6 +2,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { BitbucketClient } from '../bitbucket/client.ts';
+import { SatelliteError } from '../errors.ts';
 
 /** The names of all refs and commits of a large repository fit well into it. */
 const maxRequestBytes = 32 * 2 ** 20;
@@ -91,7 +92,9 @@ export class Relay implements AsyncDisposable {
         ...(body === undefined ? {} : { body }),
       },
       async (chunks, answer) => {
-        response.writeHead(200, { 'content-type': answer['content-type'] ?? 'application/octet-stream' });
+        const contentType = answer['content-type'] ?? '';
+        if (!contentType.startsWith('application/x-git-upload-pack-')) throw notGit(url);
+        response.writeHead(200, { 'content-type': contentType });
         for await (const chunk of chunks) {
           this.#bytes += chunk.length;
           this.#options.onBytes(this.#bytes);
@@ -118,6 +121,15 @@ export class Relay implements AsyncDisposable {
 }
 
 const tokenHeader = 'x-satellite-relay';
+
+/** A login page: git would take it for an empty repository. */
+function notGit(url: string): SatelliteError {
+  return new SatelliteError('The answer is not spoken by git', {
+    code: 'BITBUCKET_ANSWER_UNREADABLE',
+    kind: 'retryable',
+    url,
+  });
+}
 
 async function wholeBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];

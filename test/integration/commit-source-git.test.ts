@@ -56,9 +56,8 @@ async function bothWorlds(repositories: Repositories, metadata: object = wholeHi
 /** As they went over the wire, but for the port that each Bitbucket has. */
 function commitsOf(world: World, job: string) {
   const text = JSON.stringify(world.sei.ingested(job).commits).replaceAll(world.bitbucket.url, 'http://bitbucket');
-  const commits = JSON.parse(text) as { repository: { id: number }; commit: { id: string } }[];
-  const key = ({ repository, commit }: (typeof commits)[number]) => `${repository.id} ${commit.id}`;
-  return commits.sort((a, b) => (key(a) < key(b) ? -1 : 1));
+  const commits = JSON.parse(text) as { commit: { id: string; commitUrl: string } }[];
+  return commits.sort((a, b) => (a.commit.commitUrl < b.commit.commitUrl ? -1 : 1));
 }
 
 function warningsOf(world: World): unknown[] {
