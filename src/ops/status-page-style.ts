@@ -44,7 +44,8 @@ h3 { font-size: 1.0625rem; font-weight: 620; line-height: 1.35; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 1.15rem 1.3rem; }
 .card + .card { margin-top: 0.8rem; }
 .head { display: flex; flex-wrap: wrap; gap: 0.2rem 0.9rem; align-items: baseline; justify-content: space-between; }
-.soft { color: var(--soft); font-size: 0.9375rem; }
+.soft { color: var(--soft); font-size: 0.9375rem; font-weight: 400; }
+h3 .soft { margin-left: 0.35rem; }
 .small { font-size: 0.875rem; color: var(--soft); }
 code { font: 0.9em ui-monospace, "SF Mono", SFMono-Regular, Menlo, Consolas, monospace; }
 .tag { font-size: 0.8125rem; font-weight: 600; padding: 0.1rem 0.6rem; border-radius: 999px; white-space: nowrap; }
@@ -52,12 +53,14 @@ code { font: 0.9em ui-monospace, "SF Mono", SFMono-Regular, Menlo, Consolas, mon
 .tag.warn { color: var(--warn); background: var(--warn-ground); }
 .tag.bad { color: var(--bad); background: var(--bad-ground); }
 .tag.idle { color: var(--soft); background: var(--track); }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: 0.9rem 1.5rem; margin-top: 1rem; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: 0.9rem 1.5rem; margin-top: 1rem; }
 .facts dt { font-size: 0.8125rem; color: var(--soft); }
 .facts dd { font-weight: 560; line-height: 1.4; }
 .facts dd span { font-weight: 400; color: var(--soft); font-size: 0.875rem; display: block; }
 .run { margin-top: 1rem; }
 .run .head { font-size: 0.9375rem; margin-bottom: 0.4rem; }
+progress + .small, .run + .small, table + .soft, .soft + .small, h3 + .small { margin-top: 0.55rem; }
+table + .small { margin-top: 0.9rem; }
 progress { appearance: none; -webkit-appearance: none; display: block; width: 100%; height: 8px; border: 0; border-radius: 4px; overflow: hidden; background: var(--track); color: var(--accent); }
 progress::-webkit-progress-bar { background: var(--track); }
 progress::-webkit-progress-value { background: var(--accent); border-radius: 4px; }
@@ -69,7 +72,7 @@ progress.full::-moz-progress-bar { background: var(--bad); }
 .parts svg { flex: none; width: 0.62rem; height: 0.62rem; }
 .ink-good { color: var(--good); } .ink-bad { color: var(--bad); } .ink-idle { color: var(--soft); }
 table { width: 100%; border-collapse: collapse; font-size: 0.9375rem; }
-th { text-align: left; font-size: 0.8125rem; font-weight: 560; color: var(--soft); padding: 0 1rem 0.5rem 0; }
+th { text-align: left; white-space: nowrap; font-size: 0.8125rem; font-weight: 560; color: var(--soft); padding: 0 1rem 0.5rem 0; }
 td { vertical-align: top; padding: 0.65rem 1rem 0.65rem 0; border-top: 1px solid var(--line); }
 td:last-child, th:last-child { padding-right: 0; }
 td b { font-weight: 600; }
@@ -90,6 +93,7 @@ footer { margin-top: 2.5rem; padding-top: 1rem; border-top: 1px solid var(--line
   tr { padding: 0.7rem 0; border-top: 1px solid var(--line); }
   tr:first-child { border-top: 0; padding-top: 0; }
   td { padding: 0.1rem 0; border: 0; }
+  .facts { grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: 0.9rem 1rem; }
 }
 @media print { .page { max-width: none; } .top nav { display: none; } }
 `;

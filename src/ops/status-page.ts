@@ -92,7 +92,7 @@ function verdictOf({ live, ready, parts, integrations, failing }: StatusReport):
     return {
       mood: 'bad',
       title: 'Work cannot go on',
-      text: `${what}. Nothing is lost: the satellite goes on by itself as soon as it can.`,
+      text: `${what}. Nothing is lost: once it is mended, the satellite goes on where it was.`,
     };
   }
   if (!ready) return { mood: 'warn', title: 'Starting', text: 'SEI has not answered yet.' };
@@ -207,7 +207,8 @@ ${covered}
 }
 
 function spool({ spool: { pages, bytes, bytesMax, oldestPageAgeSeconds } }: StatusReport): Html {
-  const title = pages === 0 ? 'Empty: SEI has everything' : `${plural(pages, 'page')} wait for SEI`;
+  const title =
+    pages === 0 ? 'Empty: SEI has everything' : `${plural(pages, 'page')} ${pages === 1 ? 'waits' : 'wait'} for SEI`;
   const age =
     pages === 0
       ? undefined

@@ -73,9 +73,10 @@ export class SatelliteProcess {
   constructor(
     folder: string,
     args: readonly string[],
-    options: { stdio?: StdioOptions; env?: NodeJS.ProcessEnv } = {},
+    options: { stdio?: StdioOptions; env?: NodeJS.ProcessEnv; wrapper?: readonly string[] } = {},
   ) {
-    this.child = spawn(process.execPath, [program, ...args, '--config', join(folder, 'satellite.yml')], {
+    const command = [...(options.wrapper ?? []), process.execPath, program, ...args];
+    this.child = spawn(command[0] ?? '', [...command.slice(1), '--config', join(folder, 'satellite.yml')], {
       cwd: folder,
       stdio: options.stdio ?? 'pipe',
       env: { ...process.env, ...options.env },

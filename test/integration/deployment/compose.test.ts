@@ -43,6 +43,14 @@ test('the configuration is a secret at the place where the image looks, the data
   expect(compose.volumes).toEqual({ data: null });
 });
 
+test('it is unhealthy where it has to be started anew, and not where another server is away', () => {
+  expect(compose.services.satellite?.healthcheck).toMatchObject({
+    test: ['CMD', 'node', '--max-old-space-size=32', '/app/dist/main.js', 'status', '--probe'],
+    timeout: '15s',
+    start_period: '30s',
+  });
+});
+
 test('it is given time to stop: longer than the satellite takes', () => {
   expect(compose.services.satellite?.stop_grace_period).toBe('20s');
 });

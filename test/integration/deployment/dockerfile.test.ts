@@ -29,6 +29,17 @@ test('it runs as nobody in particular, in exec form, with a limited heap', () =>
   expect(finalStage.slice(finalStage.indexOf('USER 65532:65532')).some((line) => line.startsWith('RUN'))).toBe(false);
 });
 
+test('its health is whether the loop turns, asked through the program itself', () => {
+  const [check = ''] = finalOnes('HEALTHCHECK');
+  expect(JSON.parse(check.replace(/^.*\bCMD /, ''))).toEqual([
+    'node',
+    '--max-old-space-size=32',
+    '/app/dist/main.js',
+    'status',
+    '--probe',
+  ]);
+});
+
 test('state goes to the one volume', () => {
   expect(finalOnes('VOLUME')).toEqual(['VOLUME /var/lib/satellite']);
   expect(finalOnes('ENV').join()).toMatch(/NODE_ENV=production\b.*STATE_DIRECTORY=\/var\/lib\/satellite\b/);
@@ -36,7 +47,7 @@ test('state goes to the one volume', () => {
 
 test('the heap is limited alike in the image and in the package', () => {
   const limits = ['Dockerfile', 'test/package/satellite.sh'].map(
-    (name) => /max-old-space-size=\d+/.exec(read(name))?.[0],
+    (name) => /^(?:ENTRYPOINT|exec).*(max-old-space-size=\d+)/m.exec(read(name))?.[1],
   );
   expect(limits).toEqual(['max-old-space-size=128', 'max-old-space-size=128']);
 });

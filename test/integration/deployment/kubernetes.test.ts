@@ -83,6 +83,15 @@ test('the pod keeps to the restricted standard', () => {
   expect(pod?.volumes?.map(({ name, ...source }) => [name, Object.keys(source)])).toEqual([['config', ['secret']]]);
 });
 
+test('it is started anew where its loop stands still, and not ready while work cannot go on', () => {
+  const probe = ['node', '--max-old-space-size=32', '/app/dist/main.js', 'status', '--probe'];
+  expect(container?.livenessProbe?.exec?.command).toEqual(probe);
+  expect(container?.readinessProbe?.exec?.command).toEqual([...probe, 'ready']);
+  for (const each of [container?.livenessProbe, container?.readinessProbe]) {
+    expect(each?.timeoutSeconds).toBeGreaterThanOrEqual(10);
+  }
+});
+
 test('one pod, one volume, 256 MiB', () => {
   expect(statefulSet.spec?.replicas).toBe(1);
   expect(container?.resources?.limits).toEqual({ memory: '256Mi' });

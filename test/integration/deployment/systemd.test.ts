@@ -61,6 +61,10 @@ test('what a restart does not mend is not restarted', () => {
   expect(valuesOf('ExecStartPre')[0]).toMatch(/^-/);
 });
 
+test('a loop that stands still is started anew; who tells systemd is a child of the main process', () => {
+  expect([valuesOf('Type'), valuesOf('NotifyAccess'), valuesOf('WatchdogSec')]).toEqual([['notify'], ['all'], ['90']]);
+});
+
 test('V8 gets the memory it compiles into', () => {
   expect(valuesOf('MemoryDenyWriteExecute')).toEqual([]);
 });
