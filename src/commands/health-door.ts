@@ -3,6 +3,7 @@ import { toSatelliteError } from '../errors.ts';
 import { HealthServer } from '../ops/health-server.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { Monitor } from '../ops/monitor.ts';
+import type { Redactor } from '../ops/redact.ts';
 
 /**
  * Where the satellite can be looked at, kept open over reloads as long as the address stays.
@@ -11,11 +12,13 @@ import type { Monitor } from '../ops/monitor.ts';
  */
 export class HealthDoor {
   readonly #monitor: Monitor;
+  readonly #redactor: Redactor;
   #server: HealthServer | undefined;
   #address: ListenAddress | undefined;
 
-  constructor(monitor: Monitor) {
+  constructor(monitor: Monitor, redactor: Redactor) {
     this.#monitor = monitor;
+    this.#redactor = redactor;
   }
 
   /**
@@ -27,7 +30,7 @@ export class HealthDoor {
     if (isSame(address, this.#address)) return;
     const isFirst = this.#server === undefined;
     try {
-      const server = address && (await HealthServer.listen(address, this.#monitor));
+      const server = address && (await HealthServer.listen(address, this.#monitor, this.#redactor));
       await this.#server?.close();
       this.#server = server;
       this.#address = address;

@@ -70,7 +70,7 @@ async function run(options: RunOptions, redactor: Redactor): Promise<number> {
   let logger = countedLogger();
   process.prependListener('uncaughtException', (thrown) => logCrash(thrown, logger));
   process.on('exit', () => logger.close());
-  const door = new HealthDoor(monitor);
+  const door = new HealthDoor(monitor, redactor);
   const notifier = systemdNotifier(process.env, monitor);
   const stopped = stopSignal();
   const reloads = new ReloadRequests();

@@ -4,6 +4,7 @@ import { SatelliteError } from '../errors.ts';
 import { isOwnHost } from './host-check.ts';
 import type { Monitor } from './monitor.ts';
 import { withoutControls } from './plain-text.ts';
+import type { Redactor } from './redact.ts';
 import { statusPage, statusPagePolicy } from './status-page.ts';
 import { reasonsAgainst } from './status-report.ts';
 
@@ -36,7 +37,7 @@ export class HealthServer {
   readonly #listenHost: string;
   readonly #server: Server;
 
-  private constructor(monitor: Monitor, listenHost: string) {
+  private constructor(monitor: Monitor, redactor: Redactor, listenHost: string) {
     this.#monitor = monitor;
     this.#listenHost = listenHost;
     this.#server = createServer(
@@ -52,7 +53,7 @@ export class HealthServer {
         request.resume();
         this.#answer(request)
           .catch((): Answer => ({ status: 500, type: plain, body: 'It cannot be told now.\n' }))
-          .then((answer) => send(request, response, answer));
+          .then((answer) => send(request, response, { ...answer, body: redactor.text(answer.body) }));
       },
     );
     this.#server.maxConnections = maxConnections;
@@ -60,8 +61,8 @@ export class HealthServer {
   }
 
   /** @throws SatelliteError `LISTEN_FAILED`: the port is taken, or the address is none of this machine */
-  static async listen({ host, port }: ListenAddress, monitor: Monitor): Promise<HealthServer> {
-    const health = new HealthServer(monitor, host);
+  static async listen({ host, port }: ListenAddress, monitor: Monitor, redactor: Redactor): Promise<HealthServer> {
+    const health = new HealthServer(monitor, redactor, host);
     await new Promise<void>((resolve, reject) => {
       health.#server.once('error', (cause: NodeJS.ErrnoException) => reject(listenFailed(host, port, cause)));
       health.#server.listen(port, host, resolve);

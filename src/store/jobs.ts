@@ -39,7 +39,7 @@ export class Jobs {
   readonly #database: DatabaseSync;
   readonly #redactor: Pick<Redactor, 'text' | 'value'>;
 
-  constructor(database: DatabaseSync, redactor: Pick<Redactor, 'text' | 'value'> = plain) {
+  constructor(database: DatabaseSync, redactor: Pick<Redactor, 'text' | 'value'>) {
     this.#database = database;
     this.#redactor = redactor;
   }
@@ -114,9 +114,6 @@ export class Jobs {
     return rows.map((row) => ({ message: String(row.message), url: String(row.url) }));
   }
 }
-
-/** Where nothing that servers said is stored: tests, repairs. */
-const plain = { text: (text: string) => text, value: (value: unknown) => value };
 
 function toText(value: unknown): string | null {
   return value === undefined ? null : seal(value);

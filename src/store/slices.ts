@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { DataType } from '../data-type.ts';
+import type { Redactor } from '../ops/redact.ts';
 import { seal, unseal } from './sealed-json.ts';
 
 type SliceState = 'open' | 'done' | 'failed';
@@ -40,9 +41,11 @@ export interface SliceCounts {
 
 export class Slices {
   readonly #database: DatabaseSync;
+  readonly #redactor: Pick<Redactor, 'value'>;
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, redactor: Pick<Redactor, 'value'>) {
     this.#database = database;
+    this.#redactor = redactor;
   }
 
   /** The repositories that a job found and its slices; the caller's transaction makes it one step. */
@@ -95,7 +98,7 @@ export class Slices {
   ): void {
     this.#database
       .prepare('UPDATE slices SET state = ?, failure = ? WHERE job_id = ? AND repository_id = ? AND data_type = ?')
-      .run(state, failure === undefined ? null : seal(failure), jobId, repositoryId, dataType);
+      .run(state, failure === undefined ? null : seal(this.#redactor.value(failure)), jobId, repositoryId, dataType);
     const add = this.#database.prepare(
       'INSERT OR REPLACE INTO slice_tips (job_id, repository_id, ref, tip) VALUES (?, ?, ?, ?)',
     );

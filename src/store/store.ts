@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { killPoint } from '../ops/kill-point.ts';
-import type { Redactor } from '../ops/redact.ts';
+import { Redactor } from '../ops/redact.ts';
 import { CommitFilesTable } from './commit-files.ts';
 import { Coverage } from './coverage.ts';
 import { inTransaction, openDatabase } from './database.ts';
@@ -34,10 +34,10 @@ export class Store {
    * @param path of the store's file, or `:memory:` for one that ends with the process
    * @param redactor takes secrets out of what servers said of failures, before it is stored and reported
    */
-  constructor(path: string, redactor?: Pick<Redactor, 'text' | 'value'>) {
+  constructor(path: string, redactor: Pick<Redactor, 'text' | 'value'> = new Redactor()) {
     this.#database = openDatabase(path);
     this.jobs = new Jobs(this.#database, redactor);
-    this.slices = new Slices(this.#database);
+    this.slices = new Slices(this.#database, redactor);
     this.pages = new Pages(this.#database);
     this.coverage = new Coverage(this.#database);
     this.pullRequests = new PullRequests(this.#database);

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from '@jest/globals';
@@ -107,6 +109,7 @@ test('no secret, source line or comment leaves by any way, whatever the servers 
   const dataDir = join(folder.path, 'data');
   await mkdir(dataDir, { mode: 0o700 });
   await writeFile(join(folder.path, 'sei-key'), `${secret.seiKey}\n`, { mode: 0o600 });
+  const port = await freePort();
   const integration = (name: string, login: object) => ({
     id: name,
     application: 'bitbucket_server',
@@ -122,7 +125,7 @@ test('no secret, source line or comment leaves by any way, whatever the servers 
       api_key_file: 'sei-key',
       url: sei.url,
       data_dir: dataDir,
-      listen: 'off',
+      listen: `127.0.0.1:${port}`,
       log: { level: 'debug', format: 'json' },
       proxy: {
         host: '127.0.0.1',
@@ -221,7 +224,18 @@ test('no secret, source line or comment leaves by any way, whatever the servers 
   for (const line of main.stderr.trim().split('\n')) JSON.parse(line);
 
   proxy.refuse(echo);
-  const stopped = await run('run without a way', withConfig('run'), { stopAfterMs: 4_000 });
+  const stopping = run('run without a way', withConfig('run'), { stopAfterMs: 8_000 });
+  const served = `http://127.0.0.1:${port}`;
+  const readyz = await until(async () => (await (await fetch(`${served}/readyz`)).text()).includes('SEI'));
+  expect(readyz).toBe(true);
+  for (const path of ['/', '/livez', '/readyz', '/metrics', '/status.json']) {
+    places.push({ name: `served at ${path}`, bytes: Buffer.from(await (await fetch(served + path)).arrayBuffer()) });
+  }
+  await run('status', withConfig('status'));
+  await run('status --json', withConfig('status', '--json'));
+  await run('support-bundle beside it', withConfig('support-bundle', '--output', join(folder.path, 'beside.tar.gz')));
+  places.push({ name: 'bundle beside it', bytes: gunzipSync(await readFile(join(folder.path, 'beside.tar.gz'))) });
+  const stopped = await stopping;
   expect(stopped).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('"message":"Satellite stops"') });
   await run('check without a way', withConfig('check'));
   proxy.refuse(undefined);
@@ -275,3 +289,20 @@ test('no secret, source line or comment leaves by any way, whatever the servers 
   }
   expect(spellingsOf(secret.token).size).toBeGreaterThan(25);
 }, 300_000);
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
+
+/** Whether it came to be so within ten seconds; what cannot be asked yet is not so yet. */
+async function until(isSo: () => Promise<boolean>): Promise<boolean> {
+  for (let tries = 0; tries < 100; tries++) {
+    if (await isSo().catch(() => false)) return true;
+    await delay(100);
+  }
+  return false;
+}

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { HealthServer } from '../../src/ops/health-server.ts';
 import type { Monitor } from '../../src/ops/monitor.ts';
+import { Redactor } from '../../src/ops/redact.ts';
 import type { StatusFacts } from '../../src/ops/status-report.ts';
 import { idleFacts, integrationFacts, monitorOf } from '../unit/ops/world.ts';
 
@@ -118,7 +119,7 @@ async function show(
   for (const { id } of facts.integrations) monitor.health.worked('bitbucket', id);
   options.prepare?.(monitor);
   monitor.health.beat();
-  const server = await HealthServer.listen({ host: '127.0.0.1', port: 0 }, monitor);
+  const server = await HealthServer.listen({ host: '127.0.0.1', port: 0 }, monitor, new Redactor());
   const viewport = { width: options.width ?? 1100, height: 900 };
   const context = await browser.newContext({ viewport, colorScheme: options.colorScheme ?? 'light' });
   const page = await context.newPage();

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { HealthServer } from '../../../src/ops/health-server.ts';
 import { isOwnHost } from '../../../src/ops/host-check.ts';
+import { Redactor } from '../../../src/ops/redact.ts';
 import { ask } from '../../integration/support/views.ts';
 import { fail, monitorOf, servedMonitor } from './world.ts';
 
@@ -91,7 +92,9 @@ test('a port that is taken is told with what to do', async () => {
   const taken = createServer();
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
   const { port } = taken.address() as { port: number };
-  await expect(HealthServer.listen({ host: '127.0.0.1', port }, monitorOf().monitor)).rejects.toMatchObject({
+  await expect(
+    HealthServer.listen({ host: '127.0.0.1', port }, monitorOf().monitor, new Redactor()),
+  ).rejects.toMatchObject({
     code: 'LISTEN_FAILED',
     kind: 'config',
     message: `Health and metrics cannot be served at 127.0.0.1:${port}: another process uses the port`,

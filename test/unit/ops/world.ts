@@ -1,6 +1,7 @@
 import type { PartName } from '../../../src/ops/health.ts';
 import { HealthServer } from '../../../src/ops/health-server.ts';
 import { Monitor } from '../../../src/ops/monitor.ts';
+import { Redactor } from '../../../src/ops/redact.ts';
 import type { StatusFacts } from '../../../src/ops/status-report.ts';
 import { FakeClock } from '../crawl/fake-clock.ts';
 
@@ -36,7 +37,7 @@ export function monitorOf(facts: StatusFacts = idleFacts, startMs = Date.UTC(202
 export async function servedMonitor(facts?: StatusFacts) {
   const { clock, monitor } = monitorOf(facts);
   monitor.health.worked('sei');
-  const server = await HealthServer.listen({ host: '127.0.0.1', port: 0 }, monitor);
+  const server = await HealthServer.listen({ host: '127.0.0.1', port: 0 }, monitor, new Redactor());
   return { clock, monitor, server, port: server.port ?? 0 };
 }
 
