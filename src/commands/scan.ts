@@ -23,7 +23,7 @@ import { exitCodes } from './exit-code.ts';
 import { addHelpSections, configEnvironment, networkEnvironment } from './help.ts';
 import { integrationOf } from './integration.ts';
 import { type ConfigOption, configOption, load } from './load.ts';
-import { stopSignal } from './run.ts';
+import { stopSignal } from './stop-signal.ts';
 
 interface ScanOptions extends ConfigOption {
   readonly integration: string;
