@@ -57,10 +57,10 @@ ENV NODE_ENV=production \
 VOLUME /var/lib/satellite
 USER 65532:65532
 # Fails where the loop stands still, and not where SEI or Bitbucket is away, which no restart mends. It is a second
-# Node.js of about 70 MiB for a moment, so it gets little room and comes once a minute. With `satellite.listen: off` there
+# Node.js of about 80 MiB for a moment, so it gets little room and comes once a minute. With `satellite.listen: off` there
 # is nobody to ask: turn it off, too (--no-healthcheck).
 HEALTHCHECK --interval=60s --timeout=15s --start-period=30s --retries=3 \
-    CMD ["node", "--max-old-space-size=32", "/app/dist/main.js", "status", "--probe"]
+    CMD ["node", "--max-old-space-size=32", "--max-semi-space-size=1", "/app/dist/main.js", "status", "--probe"]
 #
 # The configuration is mounted at /levelops/config.yml, as for the vendor's image.
 # Of 256 MiB, 128 are for objects of JavaScript; buffers, SQLite, threads and Node.js itself need the rest.

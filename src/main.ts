@@ -17,6 +17,9 @@ if (Number(process.versions.node.split('.')[0]) < oldestNode) {
   setFlagsFromString('--heap-growing-percent=30');
   // What the store holds (names, addresses, titles) is nobody else's to read.
   process.umask(0o077);
-  const { main } = await import('./commands/program.ts');
+  const main =
+    process.argv[2] === 'status'
+      ? (await import('./commands/status.ts')).statusMain
+      : (await import('./commands/program.ts')).main;
   process.exitCode = await main(process.argv);
 }

@@ -1,13 +1,10 @@
-import { Command, CommanderError } from 'commander';
-import { toSatelliteError } from '../errors.ts';
-import { guardOutput } from '../ops/output.ts';
-import { Redactor } from '../ops/redact.ts';
-import { satelliteVersion } from '../version.ts';
+import type { Command } from 'commander';
+import type { Redactor } from '../ops/redact.ts';
 import { registerCheck } from './check.ts';
+import { commandLine } from './command-line.ts';
 import { registerDecrypt } from './decrypt.ts';
 import { registerEncrypt } from './encrypt.ts';
-import { exitCodeOf, exitCodes } from './exit-code.ts';
-import { addHelpSections, configEnvironment, helpWidth, networkEnvironment } from './help.ts';
+import { addHelpSections, configEnvironment, networkEnvironment } from './help.ts';
 import { registerInit } from './init.ts';
 import { registerRun } from './run.ts';
 import { registerScan } from './scan.ts';
@@ -17,20 +14,12 @@ import { registerStore } from './store.ts';
 import { registerSupportBundle } from './support-bundle.ts';
 import { registerValidate } from './validate.ts';
 
-/**
- * The command line.
- *
- * @returns the exit code
- */
-export async function main(argv: readonly string[]): Promise<number> {
-  const redactor = new Redactor();
-  guardProcess(redactor);
-  const program = new Command('satellite')
-    .description('Crawls an on-prem Bitbucket for Harness SEI')
-    .version(satelliteVersion(process.env))
-    .configureHelp({ helpWidth })
-    .exitOverride()
-    .showSuggestionAfterError();
+/** @returns the exit code */
+export function main(argv: readonly string[]): Promise<number> {
+  return commandLine(argv, registerAll);
+}
+
+function registerAll(program: Command, redactor: Redactor): void {
   registerInit(program, redactor);
   registerCheck(program, redactor);
   registerRun(program, redactor);
@@ -60,29 +49,5 @@ export async function main(argv: readonly string[]): Promise<number> {
       'any other',
     ],
     exitCodes: [0, 1, 64, 69, 70, 74, 75, 77, 78, 130],
-  });
-  try {
-    await program.parseAsync(argv);
-    return Number(process.exitCode ?? exitCodes.ok);
-  } catch (thrown) {
-    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-    const error = toSatelliteError(thrown);
-    // A report on the configuration has its hints where they belong.
-    const hint = error.hint === undefined || error.message.includes(error.hint) ? '' : `${error.hint}\n`;
-    process.stderr.write(`${error.message}\n${hint}`);
-    if (error.kind === 'bug') process.stderr.write(`${(error.cause as Error | undefined)?.stack ?? error.stack}\n`);
-    return exitCodeOf(error);
-  }
-}
-
-/** From here on nothing leaves by stdout or stderr but through the redactor, and what ends the process is said there, too. */
-function guardProcess(redactor: Redactor): void {
-  const flushes = [process.stdout, process.stderr].map((stream) => guardOutput(stream, redactor));
-  process.on('exit', () => {
-    for (const flush of flushes) flush();
-  });
-  process.on('uncaughtException', (thrown) => {
-    process.stderr.write(`${thrown.stack ?? String(thrown)}\n`);
-    process.exit(exitCodes.internal);
   });
 }

@@ -20,6 +20,7 @@ import { exitCodes } from './exit-code.ts';
 import { HealthDoor } from './health-door.ts';
 import { addHelpSections, configEnvironment, networkEnvironment } from './help.ts';
 import { type ConfigOption, configOption, load } from './load.ts';
+import { stopSignal } from './stop-signal.ts';
 
 interface RunOptions extends ConfigOption {
   readonly once?: boolean;
@@ -219,20 +220,6 @@ function setStoreAside(dataDir: string, { message, code }: SatelliteError, logge
     aside,
     hint: 'Look for the reason on the disk; the old file may be deleted.',
   });
-}
-
-/** The first signal asks for an orderly end, a second one for an end at once. */
-export function stopSignal(): Promise<NodeJS.Signals> {
-  const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>();
-  let isStopping = false;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      if (isStopping) process.exit(signal === 'SIGTERM' ? 143 : 130);
-      isStopping = true;
-      resolve(signal);
-    });
-  }
-  return promise;
 }
 
 /** Everything the configuration was read from but the file itself, which is read again on SIGHUP only. */

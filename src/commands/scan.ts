@@ -24,7 +24,8 @@ import { exitCodes } from './exit-code.ts';
 import { addHelpSections, configEnvironment, networkEnvironment } from './help.ts';
 import { integrationOf } from './integration.ts';
 import { type ConfigOption, configOption, load } from './load.ts';
-import { logCrash, loggerOf, stopSignal } from './run.ts';
+import { logCrash, loggerOf } from './run.ts';
+import { stopSignal } from './stop-signal.ts';
 
 interface ScanOptions extends ConfigOption {
   readonly integration: string;

@@ -7,11 +7,12 @@ import { withoutControls } from '../ops/plain-text.ts';
 import type { Redactor } from '../ops/redact.ts';
 import { reasonsAgainst, type StatusReport } from '../ops/status-report.ts';
 import { styleFor } from './check-display.ts';
+import { commandLine } from './command-line.ts';
 import { exitCodes } from './exit-code.ts';
 import { addHelpSections, configEnvironment } from './help.ts';
 import { type ConfigOption, configOption, load } from './load.ts';
-import { stopSignal } from './run.ts';
 import { formatStatus } from './status-display.ts';
+import { stopSignal } from './stop-signal.ts';
 
 interface StatusOptions extends ConfigOption {
   readonly json?: boolean;
@@ -60,6 +61,16 @@ no restart mends. --probe ready also fails while work cannot go on.`,
       [78, 'satellite.listen is off, or the configuration has to change; the message says where and how'],
     ],
   });
+}
+
+/**
+ * `satellite status` alone: what a health check starts once a minute, beside the satellite and within the same 256 MiB,
+ * loads nothing of the other commands.
+ *
+ * @returns the exit code
+ */
+export function statusMain(argv: readonly string[]): Promise<number> {
+  return commandLine(argv, registerStatus);
 }
 
 async function status(options: StatusOptions, redactor: Redactor): Promise<number> {

@@ -45,7 +45,15 @@ test('the configuration is a secret at the place where the image looks, the data
 
 test('it is unhealthy where it has to be started anew, and not where another server is away', () => {
   expect(compose.services.satellite?.healthcheck).toMatchObject({
-    test: ['CMD', 'node', '--max-old-space-size=32', '/app/dist/main.js', 'status', '--probe'],
+    test: [
+      'CMD',
+      'node',
+      '--max-old-space-size=32',
+      '--max-semi-space-size=1',
+      '/app/dist/main.js',
+      'status',
+      '--probe',
+    ],
     timeout: '15s',
     start_period: '30s',
   });

@@ -34,6 +34,7 @@ test('its health is whether the loop turns, asked through the program itself', (
   expect(JSON.parse(check.replace(/^.*\bCMD /, ''))).toEqual([
     'node',
     '--max-old-space-size=32',
+    '--max-semi-space-size=1',
     '/app/dist/main.js',
     'status',
     '--probe',

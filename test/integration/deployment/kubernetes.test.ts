@@ -84,7 +84,14 @@ test('the pod keeps to the restricted standard', () => {
 });
 
 test('it is started anew where its loop stands still, and not ready while work cannot go on', () => {
-  const probe = ['node', '--max-old-space-size=32', '/app/dist/main.js', 'status', '--probe'];
+  const probe = [
+    'node',
+    '--max-old-space-size=32',
+    '--max-semi-space-size=1',
+    '/app/dist/main.js',
+    'status',
+    '--probe',
+  ];
   expect(container?.livenessProbe?.exec?.command).toEqual(probe);
   expect(container?.readinessProbe?.exec?.command).toEqual([...probe, 'ready']);
   for (const each of [container?.livenessProbe, container?.readinessProbe]) {
