@@ -53,7 +53,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       'STATE_DIRECTORY',
       ...networkEnvironment,
       'BUILD_VERSION',
-      'NO_COLOR',
+      'NO_COLOR, FORCE_COLOR',
       'any other',
     ],
     exitCodes: [0, 1, 64, 69, 70, 74, 75, 77, 78, 130],
@@ -79,7 +79,9 @@ function guardProcess(redactor: Redactor): void {
     for (const flush of flushes) flush();
   });
   process.on('uncaughtException', (thrown) => {
-    process.stderr.write(`${thrown.stack ?? String(thrown)}\n`);
+    // A command that logs has said it in its log.
+    const isSaid = process.listenerCount('uncaughtException') > 1;
+    if (!isSaid) process.stderr.write(`${thrown.stack ?? String(thrown)}\n`);
     process.exit(exitCodes.internal);
   });
 }

@@ -31,6 +31,7 @@ const commands = [
   'store',
   'store verify',
   'store repair',
+  'support-bundle',
   'encrypt',
   'decrypt',
 ];
