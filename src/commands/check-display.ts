@@ -1,4 +1,5 @@
 import type { Step, StepStatus } from '../check/step.ts';
+import { wantsColour } from '../ops/colour.ts';
 
 export interface DisplayStyle {
   /** ✓ and ✗; where they may come out as something else, words. */
@@ -11,9 +12,9 @@ export function styleFor(
   stdout: { readonly isTTY?: boolean | undefined },
   env: Readonly<Record<string, string | undefined>>,
 ): DisplayStyle {
-  const isPlain = stdout.isTTY !== true || Boolean(env.NO_COLOR) || env.TERM === 'dumb';
+  const colour = wantsColour(stdout, env);
   const locale = env.LC_ALL || env.LC_CTYPE || env.LANG || '';
-  return { unicode: !isPlain && /utf-?8/i.test(locale), colour: !isPlain };
+  return { unicode: colour && /utf-?8/i.test(locale), colour };
 }
 
 const signs: Readonly<Record<StepStatus, { readonly sign: string; readonly word: string; readonly colour: number }>> = {

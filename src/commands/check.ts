@@ -36,7 +36,7 @@ permissions count. The first step that fails decides the exit code. schemas/chec
       'satellite check --config satellite.yml --integration 4711',
       'satellite check --json | jq -r \'.steps[] | select(.status == "failed") | .hint\'',
     ],
-    environment: [...configEnvironment, 'STATE_DIRECTORY', ...networkEnvironment, 'NO_COLOR', 'any other'],
+    environment: [...configEnvironment, 'STATE_DIRECTORY', ...networkEnvironment, 'NO_COLOR, FORCE_COLOR', 'any other'],
     exitCodes: [
       [0, 'everything works; there may be warnings'],
       64,

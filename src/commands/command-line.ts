@@ -45,7 +45,9 @@ function guardProcess(redactor: Redactor): void {
     for (const flush of flushes) flush();
   });
   process.on('uncaughtException', (thrown) => {
-    process.stderr.write(`${thrown.stack ?? String(thrown)}\n`);
+    // A command that logs has said it in its log.
+    const isSaid = process.listenerCount('uncaughtException') > 1;
+    if (!isSaid) process.stderr.write(`${thrown.stack ?? String(thrown)}\n`);
     process.exit(exitCodes.internal);
   });
 }

@@ -28,7 +28,7 @@ const environmentTexts = {
   'HTTPS_PROXY, NO_PROXY': 'the proxy, where satellite.proxy is not set; HTTP_PROXY and ALL_PROXY, too',
   NODE_EXTRA_CA_CERTS: 'PEM file of authorities to trust as well, for both servers',
   BUILD_VERSION: 'the version that SEI is told and --version prints',
-  NO_COLOR: 'set to anything: words instead of signs, and no colours',
+  'NO_COLOR, FORCE_COLOR': 'words instead of signs and no colours, or both also where it is no terminal',
   'any other': `where the configuration names it, as in \${NAME}`,
 } as const;
 

@@ -66,7 +66,7 @@ default. Secrets are never flags, as every user of the machine can read those. W
       --bitbucket-url https://bitbucket.example.com/projects/PAY --username sei-reader \\
       --sei-key-env HARNESS_API_KEY --bitbucket-key-file /run/secrets/bitbucket`,
     ],
-    environment: ['HARNESS_API_KEY', 'BITBUCKET_API_KEY', ...networkEnvironment, 'NO_COLOR'],
+    environment: ['HARNESS_API_KEY', 'BITBUCKET_API_KEY', ...networkEnvironment, 'NO_COLOR, FORCE_COLOR'],
     exitCodes: [
       [0, 'the file is written'],
       [64, 'wrong arguments, or some are missing and there is no terminal to ask at'],

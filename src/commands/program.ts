@@ -45,7 +45,7 @@ function registerAll(program: Command, redactor: Redactor): void {
       'STATE_DIRECTORY',
       ...networkEnvironment,
       'BUILD_VERSION',
-      'NO_COLOR',
+      'NO_COLOR, FORCE_COLOR',
       'any other',
     ],
     exitCodes: [0, 1, 64, 69, 70, 74, 75, 77, 78, 130],

@@ -75,11 +75,15 @@ test('no secret, source line or comment leaves by any way, whatever the servers 
   const keyLine = (await readFile(certificate.keyFile, 'utf8')).split('\n')[1] ?? '';
   const canaries = [...secrets, ...contents, { name: 'private key', value: keyLine }];
   const git = await repository(folder.path);
+  // The password of an encrypted file is known where one is read only.
+  const known = secrets.filter(({ name }) => name !== 'encryption');
+  const messages = echoOf([...known, { name: 'login', value: `satellite:${secret.password}` }]);
 
   const bitbucket = await startBitbucketSimulator({
     repositories: [
       { projectKey: 'PAY', slug: 'ledger', gitDir: git.gitDir },
-      { projectKey: 'PAY', slug: 'broken', gitDir: git.gitDir },
+      { projectKey: 'PAY', slug: 'moved', gitDir: git.gitDir },
+      ...messages.map((_, index) => ({ projectKey: 'PAY', slug: `broken-${index}`, gitDir: git.gitDir })),
     ],
     credentials: [
       { kind: 'basic', username: 'satellite', password: secret.password },
@@ -175,9 +179,7 @@ test('no secret, source line or comment leaves by any way, whatever the servers 
   };
   const withConfig = (...args: string[]) => [...args, '--config', config];
 
-  // The password of an encrypted file is known where one is read only.
-  const known = secrets.filter(({ name }) => name !== 'encryption');
-  const echo = echoOf([...known, { name: 'login', value: `satellite:${secret.password}` }]);
+  const echo = messages.join(' ');
   const json = (message: string) =>
     JSON.stringify({ errors: [{ message, exceptionName: `com.example.${secret.token}Exception` }] });
   const html = { 'content-type': 'text/html', 'x-arequestid': '@CANARY7x1' };
@@ -190,9 +192,11 @@ test('no secret, source line or comment leaves by any way, whatever the servers 
     }
     bitbucket.fault({ match: resource, times: 1, status: 429, headers: { 'retry-after': '0' }, body: json(echo) });
   }
-  bitbucket.fault({ match: '/broken/commits', status: 500, body: json(`${echo} ${secret.token}`) });
+  for (const [index, message] of messages.entries()) {
+    bitbucket.fault({ match: `/broken-${index}/`, status: 500, body: json(message) });
+  }
   const location = `${bitbucket.url}/${encodeURIComponent(secret.password)}?token=${secret.token}`;
-  bitbucket.fault({ match: '/broken/pull-requests', status: 302, headers: { location } });
+  bitbucket.fault({ match: '/moved/pull-requests', status: 302, headers: { location } });
   bitbucket.fault({ match: 'raw-diff', times: 2, status: 500, body: json(echo) });
   for (const match of ['register', 'list', 'push', 'report'] as const) {
     sei.fault({ match, times: 1, status: 500, headers: html, body: `<html>${echo}</html>` });

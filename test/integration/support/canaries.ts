@@ -17,11 +17,15 @@ export interface Place {
   readonly bytes: Buffer;
 }
 
+/** Where a message is cut, this much is already too much; it has to tell the canaries apart. */
+const beginningLength = 15;
+
 /** Every sighting, as `canary (spelling) in place`. */
 export function findCanaries(canaries: readonly Canary[], places: readonly Place[]): string[] {
   const sightings: string[] = [];
   for (const { name, value, allowedIn = [] } of canaries) {
-    for (const [spelling, text] of spellingsOf(value)) {
+    const spellings = new Map(spellingsOf(value)).set('its beginning', value.slice(0, beginningLength));
+    for (const [spelling, text] of spellings) {
       const bytes = Buffer.from(text);
       for (const place of places) {
         if (!allowedIn.includes(place.name) && place.bytes.includes(bytes)) {
@@ -33,9 +37,19 @@ export function findCanaries(canaries: readonly Canary[], places: readonly Place
   return sightings;
 }
 
-/** What a server says that repeats everything it was sent, each secret in each spelling. */
-export function echoOf(canaries: readonly Canary[]): string {
-  return canaries.map(({ value }) => [...spellingsOf(value).values()].join(' ')).join(' ');
+/** A longer message is cut by the satellite. */
+const messageLength = 195;
+
+/** What a server says that repeats everything it was sent: each secret in each spelling, in as few messages as can be. */
+export function echoOf(canaries: readonly Canary[]): string[] {
+  const spellings = new Set(canaries.flatMap(({ value }) => [...spellingsOf(value).values()]));
+  const messages = [''];
+  for (const spelling of spellings) {
+    const last = `${messages.at(-1)} ${spelling}`;
+    if (last.length <= messageLength) messages[messages.length - 1] = last;
+    else messages.push(spelling);
+  }
+  return messages;
 }
 
 /**

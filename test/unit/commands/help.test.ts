@@ -32,6 +32,7 @@ const commands = [
   'store',
   'store verify',
   'store repair',
+  'support-bundle',
   'encrypt',
   'decrypt',
 ];
