@@ -173,20 +173,36 @@ export class BitbucketClient {
       const account = chooseAccount(this.#accounts);
       if (account === undefined) throw this.#accounts[0]?.refusal;
       try {
-        return await account.gate.run(() => this.#asAccount(account, path, timing, attempt), this.#signal);
+        const inside = async () => {
+          try {
+            return await this.#asAccount(account, path, timing, attempt);
+          } catch (error) {
+            // Before the place is free again, or the next in line would run into the same 429.
+            if (this.#isToWait(error)) this.#pause(account, error, throttles);
+            throw error;
+          }
+        };
+        return await account.gate.run(inside, this.#signal);
       } catch (error) {
         if (!(error instanceof SatelliteError)) throw error;
         if (error.kind === 'auth' && chooseAccount(this.#accounts) !== undefined) continue;
-        if (error.kind !== 'throttled' || this.#probing !== undefined) throw error;
-        this.counts.throttled++;
-        const backOffMs = retryDelayMs(error, throttles, retryPolicy, this.#clock.random) ?? 0;
-        // What is short here, and not at the server, may be there again at any moment.
-        const pauseMs = error.statusCode === 429 ? backOffMs : (error.retryAfterMs ?? backOffMs);
-        this.#onPaused(error, pauseMs);
-        if (error.statusCode === 429) account.gate.throttled(pauseMs, this.#clock.elapsedMs());
-        else account.gate.pause(pauseMs, this.#clock.elapsedMs());
+        if (!this.#isToWait(error)) throw error;
       }
     }
+  }
+
+  #isToWait(error: unknown): error is SatelliteError {
+    return error instanceof SatelliteError && error.kind === 'throttled' && this.#probing === undefined;
+  }
+
+  #pause({ gate }: Account, error: SatelliteError, throttles: number): void {
+    this.counts.throttled++;
+    const backOffMs = retryDelayMs(error, throttles, retryPolicy, this.#clock.random) ?? 0;
+    // What is short here, and not at the server, may be there again at any moment.
+    const pauseMs = error.statusCode === 429 ? backOffMs : (error.retryAfterMs ?? backOffMs);
+    this.#onPaused(error, pauseMs);
+    if (error.statusCode === 429) gate.throttled(pauseMs, this.#clock.elapsedMs());
+    else gate.pause(pauseMs, this.#clock.elapsedMs());
   }
 
   async #asAccount<T>(account: Account, path: string, { measuresServer }: Timing, attempt: Attempt<T>): Promise<T> {
@@ -206,7 +222,7 @@ export class BitbucketClient {
     } catch (thrown) {
       const error = networkError(thrown, 'BITBUCKET', this.#urlOf(path));
       if (!(error instanceof SatelliteError)) throw error;
-      if (error.statusCode === 503) account.gate.overloaded();
+      if (error.statusCode === 503) account.gate.overloaded(this.#clock.elapsedMs());
       else if (error.statusCode !== undefined && error.statusCode !== 429) answered();
       if (error.kind === 'auth') {
         account.refusal = error;

@@ -46,9 +46,7 @@ export async function* crawlBranches(
   for (const [index, branch] of branches.entries()) {
     if (index < (cursor?.at ?? 0)) continue;
     const at = cursor !== undefined && cursor.at === index ? cursor : undefined;
-    // On the default branch a commit stands once, and the others leave it out; to remember it would only cost memory.
-    const filter = branch.ref === defaultBranchRef ? undefined : isNew;
-    for await (const { record, cursor: next } of branchCommits(scan, repository, branch, defaultTip, at, filter)) {
+    for await (const { record, cursor: next } of branchCommits(scan, repository, branch, defaultTip, at, isNew)) {
       yield { record, cursor: { branches, at: index, start: next.start, skip: next.skip } satisfies BranchesCursor };
     }
     yield { cursor: { branches, at: index + 1, start: 0, skip: 0 } satisfies BranchesCursor };
@@ -63,7 +61,7 @@ async function* branchCommits(
   { ref, tip, base }: PlannedBranch,
   defaultTip: string | undefined,
   cursor: BranchesCursor | undefined,
-  isWanted: ((commit: { id: string }) => boolean) | undefined,
+  isWanted: (commit: { id: string }) => boolean,
 ) {
   const rangeFrom = (since: string | null | undefined): TipRange => ({ tip, base: since ?? undefined });
   try {
