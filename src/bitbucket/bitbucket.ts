@@ -45,6 +45,7 @@ export interface CommitRange {
 export class Bitbucket {
   readonly client: BitbucketClient;
   #rawDiffKnown = true;
+  #defaultBranchKnown = true;
 
   constructor(client: BitbucketClient) {
     this.client = client;
@@ -108,13 +109,15 @@ export class Bitbucket {
    * server. `default-branch` came during 7.x, `branches/default` was there before.
    */
   async defaultBranch(repository: RepositoryPath): Promise<BitbucketBranch | undefined> {
-    for (const resource of ['default-branch', 'branches/default']) {
+    const resources = this.#defaultBranchKnown ? ['default-branch', 'branches/default'] : ['branches/default'];
+    for (const resource of resources) {
       try {
         return await this.client.getJson<BitbucketBranch | undefined>(`${pathOf(repository)}/${resource}`);
       } catch (error) {
         if (!(error instanceof SatelliteError)) throw error;
         if (error.code === 'BITBUCKET_NO_DEFAULT_BRANCH') return undefined;
         if (error.kind !== 'unsupported') throw error;
+        if (resource === 'default-branch') this.#defaultBranchKnown = false;
       }
     }
     return undefined;

@@ -237,22 +237,37 @@ export class BitbucketClient {
       const account = chooseAccount(this.#accounts, isForGit);
       if (account === undefined) throw this.#accounts[0] && refusalOf(this.#accounts[0], isForGit);
       try {
-        const asAccount = () => this.#asAccount(account, path, timing, attempt);
-        return await account.gate.run(asAccount, this.#signal, (waitedMs) => this.#observer?.waited(waitedMs / 1000));
+        const inside = async () => {
+          try {
+            return await this.#asAccount(account, path, timing, attempt);
+          } catch (error) {
+            // Before the place is free again, or the next in line would run into the same 429.
+            if (this.#isToWait(error)) this.#pause(account, error, throttles, path);
+            throw error;
+          }
+        };
+        return await account.gate.run(inside, this.#signal, (waitedMs) => this.#observer?.waited(waitedMs / 1000));
       } catch (error) {
         if (!(error instanceof SatelliteError)) throw error;
         if (error.kind === 'auth' && chooseAccount(this.#accounts, isForGit) !== undefined) continue;
-        if (error.kind !== 'throttled' || this.#probing !== undefined) throw error;
-        this.counts.throttled++;
-        if (error.statusCode === 429) this.#observer?.throttled();
-        const backOffMs = retryDelayMs(error, throttles, retryPolicy, this.#clock.random) ?? 0;
-        // What is short here, and not at the server, may be there again at any moment.
-        const pauseMs = error.statusCode === 429 ? backOffMs : (error.retryAfterMs ?? backOffMs);
-        this.#onPaused(error, pauseMs, path);
-        if (error.statusCode === 429) account.gate.throttled(pauseMs, this.#clock.elapsedMs());
-        else account.gate.pause(pauseMs, this.#clock.elapsedMs());
+        if (!this.#isToWait(error)) throw error;
       }
     }
+  }
+
+  #isToWait(error: unknown): error is SatelliteError {
+    return error instanceof SatelliteError && error.kind === 'throttled' && this.#probing === undefined;
+  }
+
+  #pause({ gate }: Account, error: SatelliteError, throttles: number, path: string): void {
+    this.counts.throttled++;
+    if (error.statusCode === 429) this.#observer?.throttled();
+    const backOffMs = retryDelayMs(error, throttles, retryPolicy, this.#clock.random) ?? 0;
+    // What is short here, and not at the server, may be there again at any moment.
+    const pauseMs = error.statusCode === 429 ? backOffMs : (error.retryAfterMs ?? backOffMs);
+    this.#onPaused(error, pauseMs, path);
+    if (error.statusCode === 429) gate.throttled(pauseMs, this.#clock.elapsedMs());
+    else gate.pause(pauseMs, this.#clock.elapsedMs());
   }
 
   async #asAccount<T>(account: Account, path: string, timing: Timing, attempt: Attempt<T>): Promise<T> {
@@ -276,7 +291,7 @@ export class BitbucketClient {
       const error = networkError(thrown, 'BITBUCKET', this.#urlOf(path, isForGit));
       if (!(error instanceof SatelliteError)) throw error;
       this.#observer?.ended((this.#clock.elapsedMs() - begunAtMs) / 1000, error);
-      if (error.statusCode === 503) account.gate.overloaded();
+      if (error.statusCode === 503) account.gate.overloaded(this.#clock.elapsedMs());
       else if (error.statusCode !== undefined && error.statusCode !== 429) answered();
       if (error.kind === 'auth' && isForGit) account.gitRefusal = error;
       else if (error.kind === 'auth') {

@@ -1,6 +1,6 @@
 import PQueue from 'p-queue';
-import { type InFlightLimit, newInFlightLimit, nextInFlightLimit, type Outcome, placesOf } from './in-flight-limit.ts';
-import { afterAnswer, afterThrottled, type LearnedRate, unknownRate } from './learned-rate.ts';
+import { type InFlightLimit, newInFlightLimit, nextInFlightLimit, placesOf } from './in-flight-limit.ts';
+import { afterAnswer, afterThrottled, isLearning, type LearnedRate, unknownRate } from './learned-rate.ts';
 import { Pace } from './pace.ts';
 
 export interface GateOptions {
@@ -94,20 +94,23 @@ export class Gate {
    * @param latencyMs undefined where it says more about the answer than about the server
    */
   answered(latencyMs: number | undefined, elapsedMs: number): void {
-    if (latencyMs !== undefined) this.#adapt({ kind: 'answered', latencyMs });
+    if (latencyMs !== undefined)
+      this.#inFlightLimit = nextInFlightLimit(this.#inFlightLimit, { kind: 'answered', latencyMs });
     this.#learned = afterAnswer(this.#learned, elapsedMs);
+    this.#setPlaces(elapsedMs);
     this.#setPace();
   }
 
   /** 503: the server has too much to do, whoever asks. */
-  overloaded(): void {
-    this.#adapt({ kind: 'overloaded' });
+  overloaded(elapsedMs: number): void {
+    this.#inFlightLimit = nextInFlightLimit(this.#inFlightLimit, { kind: 'overloaded' });
+    this.#setPlaces(elapsedMs);
   }
 
   /** 429: this user has asked too often. Nobody is let in for `pauseMs`; a shorter pause does not shorten a longer one. */
   throttled(pauseMs: number, elapsedMs: number): void {
-    this.#adapt({ kind: 'overloaded' });
     this.#learned = afterThrottled(this.#learned, elapsedMs);
+    this.overloaded(elapsedMs);
     this.#setPace();
     this.pause(pauseMs, elapsedMs);
   }
@@ -141,9 +144,8 @@ export class Gate {
     return this.#pausedForMs + (this.#pausedAtMs === undefined ? 0 : performance.now() - this.#pausedAtMs);
   }
 
-  #adapt(outcome: Outcome): void {
-    this.#inFlightLimit = nextInFlightLimit(this.#inFlightLimit, outcome);
-    const places = placesOf(this.#inFlightLimit);
+  #setPlaces(elapsedMs: number): void {
+    const places = isLearning(this.#learned, elapsedMs) ? 1 : placesOf(this.#inFlightLimit);
     if (places !== this.#places.concurrency) this.#places.concurrency = places;
   }
 

@@ -33,6 +33,14 @@ const slowestPerSecond = 0.5;
 const raiseEveryMs = 30_000;
 const raiseBy = 1.02;
 
+/** So long after the first 429 one request at a time is made to find the rate: more of them would be refused together. */
+const learnForMs = 10_000;
+
+/** The bucket was found empty once, and how fast it fills is not known yet. */
+export function isLearning({ emptyAtMs, requestsPerSecond }: LearnedRate, nowMs: number): boolean {
+  return emptyAtMs !== undefined && requestsPerSecond === undefined && nowMs - emptyAtMs < learnForMs;
+}
+
 export function afterAnswer(state: LearnedRate, nowMs: number): LearnedRate {
   if (state.emptyAtMs === undefined) return state;
   const answered = state.answered + 1;

@@ -52,7 +52,11 @@ export class Pace {
 
   /** Resolves when the caller may start, or rejects with the signal's reason. */
   async turn(signal?: AbortSignal): Promise<void> {
-    if (this.#requestsPerSecond === undefined && !this.#isPaused && this.waiting === 0) return;
+    if (this.#requestsPerSecond === undefined && !this.#isPaused && this.waiting === 0) {
+      // What starts before a rate is known counts under it, or the first second of the rate would be a burst.
+      this.#note(performance.now());
+      return;
+    }
     await this.#turns.add(() => this.#wait(signal), signal ? { signal } : {});
   }
 

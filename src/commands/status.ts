@@ -51,7 +51,7 @@ no restart mends. --probe ready also fails while work cannot go on.`,
       "satellite status --json | jq '.failing.listed[]'",
       'satellite status --probe || echo "to be started anew"',
     ],
-    environment: [...configEnvironment, 'NO_COLOR', 'any other'],
+    environment: [...configEnvironment, 'NO_COLOR, FORCE_COLOR', 'any other'],
     exitCodes: [
       [0, 'it runs and work can go on; with --probe: it is live'],
       [1, 'it runs, and work cannot go on; with --probe: it is not live, or not ready'],

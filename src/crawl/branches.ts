@@ -47,9 +47,7 @@ export async function* crawlBranches(
   for (const [index, branch] of branches.entries()) {
     if (index < (cursor?.at ?? 0)) continue;
     const at = cursor !== undefined && cursor.at === index ? cursor : undefined;
-    // On the default branch a commit stands once, and the others leave it out; to remember it would only cost memory.
-    const filter = branch.ref === defaultBranchRef ? undefined : isNew;
-    for await (const { record, cursor: next } of branchCommits(scan, repository, branch, defaultTip, at, filter)) {
+    for await (const { record, cursor: next } of branchCommits(scan, repository, branch, defaultTip, at, isNew)) {
       const { start, skip, source } = next;
       const place = { start, skip, ...(source === undefined ? {} : { source }) };
       yield { record, cursor: { branches, at: index, ...place } satisfies BranchesCursor };
@@ -66,7 +64,7 @@ async function* branchCommits(
   { ref, tip, base }: PlannedBranch,
   defaultTip: string | undefined,
   cursor: BranchesCursor | undefined,
-  isWanted: ((commit: { id: string }) => boolean) | undefined,
+  isWanted: (commit: { id: string }) => boolean,
 ) {
   const rangeFrom = (since: string | null | undefined): TipRange => ({ tip, base: since ?? undefined });
   try {

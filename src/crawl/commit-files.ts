@@ -14,6 +14,8 @@ export class CommitFilesReader {
   readonly #store: Store;
   readonly #underWay = new Map<string, Promise<CommitFiles>>();
   readonly #unsaved = new Map<string, CommitFiles>();
+  /** Diffs that failed in this scan; those that fail for good with their error, so that nobody asks again. */
+  readonly #failed = new Map<string, SatelliteError | undefined>();
   #persisting: readonly [string, CommitFiles][] = [];
 
   constructor(bitbucket: Bitbucket, store: Store) {
@@ -32,6 +34,8 @@ export class CommitFilesReader {
   ): Promise<CommitFiles> {
     const known = this.#unsaved.get(commit.id) ?? fromStored(this.#store.commitFiles.get(commit.id));
     if (known !== undefined) return known;
+    const lasting = this.#failed.get(commit.id);
+    if (lasting !== undefined) throw lasting;
     let reading = this.#underWay.get(commit.id);
     if (reading === undefined) {
       reading = this.#fetch(repository, commit, fromClone).finally(() => this.#underWay.delete(commit.id));
@@ -67,12 +71,24 @@ export class CommitFilesReader {
       this.remember(commit.id, files);
       return files;
     } catch (error) {
+      // A fork may still have the commit that this repository has not, and be open where this one is closed.
       if (!isOfThisDiff(error)) throw error;
-      if (this.#store.commitFiles.countFailure(commit.id) >= maxFailedScans) throw new LastingDiffError(error);
-      throw error;
+      const lasting = this.#lastingError(commit.id, error);
+      if (this.#failed.size < maxFailedRemembered) this.#failed.set(commit.id, lasting);
+      throw lasting ?? error;
     }
   }
+
+  /** Several pull requests may hold the commit: in one scan it has failed but once. */
+  #lastingError(sha: string, error: SatelliteError): SatelliteError | undefined {
+    if (isLastingDiffError(error)) return error;
+    if (this.#failed.has(sha)) return undefined;
+    return this.#store.commitFiles.countFailure(sha) >= maxFailedScans ? new LastingDiffError(error) : undefined;
+  }
 }
+
+/** Beyond it the server fails altogether, and to ask once more is the least of its troubles. */
+const maxFailedRemembered = 10_000;
 
 /** A commit waits for its counts for so many scans; SEI never corrects one that it got without them. */
 const maxFailedScans = 3;

@@ -340,7 +340,7 @@ describe('the places', () => {
   test('are fewer after the server was overloaded, and as many again when it answers', async () => {
     const gate = new Gate({ maxInFlight: 8 });
     for (let n = 0; n < 10; n++) gate.answered(10, Date.now());
-    gate.overloaded();
+    gate.overloaded(Date.now());
     expect(gate.places).toBe(4);
     for (let n = 0; n < 200; n++) gate.answered(10, Date.now());
     expect(gate.places).toBe(8);
@@ -349,7 +349,7 @@ describe('the places', () => {
   test('never become none, nor more than configured', async () => {
     const gate = new Gate({ maxInFlight: 3 });
     for (let n = 0; n < 50; n++) {
-      gate.overloaded();
+      gate.overloaded(Date.now());
       for (let m = 0; m < 4; m++) gate.answered(10, Date.now());
       expect(gate.places).toBeGreaterThanOrEqual(1);
       expect(gate.places).toBeLessThanOrEqual(3);

@@ -172,6 +172,13 @@ describe('the default branch', () => {
     expect(await bitbucket().defaultBranch(ledger)).toBeUndefined();
   });
 
+  test('on an older one costs the newer resource once, not once a repository', async () => {
+    server().get(`${R}/default-branch`).reply(404, unknownRouteJson);
+    server().get(`${R}/branches/default`).times(2).reply(204);
+    const older = bitbucket();
+    for (let n = 0; n < 2; n++) expect(await older.defaultBranch(ledger)).toBeUndefined();
+  });
+
   test('of a server that knows neither resource is none', async () => {
     server().get(`${R}/default-branch`).reply(404, unknownRouteJson);
     server().get(`${R}/branches/default`).reply(404, unknownRouteXml);

@@ -120,4 +120,31 @@ describe('a diff that fails', () => {
     expect((await reader.read(path, a))?.files).toHaveLength(1);
     expect(bitbucket.calls).toHaveLength(2);
   });
+
+  test('for good is asked for once in a scan, however many pull requests hold the commit', async () => {
+    const { bitbucket, reader } = setUp();
+    bitbucket.diffs.set(a.id, bitbucketError('SERVER_ERROR', 'retryable', 500));
+    for (let n = 0; n < 3; n++)
+      expect(isLastingDiffError(await reader.read(path, a).catch((error) => error))).toBe(true);
+    expect(bitbucket.calls).toHaveLength(1);
+  });
+
+  test('for now counts once in a scan: three scans, not three pull requests, give it up', async () => {
+    const { bitbucket, store } = setUp();
+    bitbucket.diffs.set(a.id, bitbucketError('SERVER_ERROR', 'retryable', 503));
+    const lasts: boolean[] = [];
+    for (let scan = 0; scan < 3; scan++) {
+      const reader = new CommitFilesReader(bitbucket, store);
+      for (let n = 0; n < 3; n++) lasts.push(isLastingDiffError(await reader.read(path, a).catch((error) => error)));
+    }
+    expect(lasts).toEqual([false, false, false, false, false, false, true, true, true]);
+  });
+
+  test('where the commit is gone may be had from a fork', async () => {
+    const { bitbucket, reader } = setUp();
+    bitbucket.diffs.set(a.id, bitbucketError('NO_SUCH_COMMIT', 'gone', 404));
+    await expect(reader.read(path, a)).rejects.toThrow();
+    bitbucket.diffs.delete(a.id);
+    expect((await reader.read({ projectKey: '~ADA', slug: 'fork' }, a)).files).toHaveLength(1);
+  });
 });
