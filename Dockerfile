@@ -24,6 +24,12 @@ RUN if [ -s /etc/ssl/certs/ca-certificates.crt ]; then cp /etc/ssl/certs/ca-cert
     else node -p 'tls.rootCertificates.join("\n")' > /ca-certificates.crt; fi
 
 FROM ${NODE_IMAGE}
+# For metadata.commit_source: git. An image that has it already is left alone; where the build reaches no mirror of Debian's,
+# name such an image, or leave git out with --build-arg WITH_GIT= : then all is read by REST. It only ever speaks with the
+# satellite beside it, so it needs no certificates.
+ARG WITH_GIT=1
+RUN if [ -n "$WITH_GIT" ] && ! command -v git > /dev/null; then \
+      apt-get update && apt-get install -y --no-install-recommends git && rm -rf /var/lib/apt/lists/*; fi
 # Nothing here installs packages any more, and nobody changes users.
 RUN rm -rf /usr/local/lib/node_modules /opt/yarn-* /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack \
       /usr/local/bin/yarn /usr/local/bin/yarnpkg \

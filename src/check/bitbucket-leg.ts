@@ -8,6 +8,7 @@ import { SatelliteError } from '../errors.ts';
 import { bitbucketProxy, type Env } from '../http/proxy-server.ts';
 import type { Checkup, Leg } from './checkup.ts';
 import { type DateSeen, dateSeen, stepClock } from './clock-skew.ts';
+import { judgeCommitSource } from './commit-source.ts';
 import { checkFirstScan } from './first-scan.ts';
 import { checkWay } from './leg-way.ts';
 import { listProjects, listRepositories } from './lists.ts';
@@ -68,6 +69,9 @@ export async function checkBitbucket(
       (tell) => readRateLimit(bitbucket, userName ?? '', rateLimit, tell),
       { unless: userName === undefined ? 'it is asked for by the name of the user' : undefined },
     );
+    await leg.step('commit-source', 'Commit source', (tell) => judgeCommitSource(metadata, satellite, tell), {
+      always: true,
+    });
     await checkFirstScan(checkup, leg, {
       integration,
       bitbucket,

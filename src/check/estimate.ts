@@ -12,6 +12,9 @@ const repositoriesPerPage = 1000;
  */
 export const assumedOwnCommits = 2;
 
+/** What the server speaks, which branches it has, and the pack; beside it pages of commits that show the accounts of their authors. */
+const requestsPerClone = 3;
+
 export interface Estimate {
   readonly requests: number;
   readonly commits: number;
@@ -44,7 +47,9 @@ function requestsFor({ commits, pullRequests }: RepositorySample, metadata: Meta
   if (metadata.fetchCommits) {
     const branches = 1;
     requests += branches;
-    if (commits !== undefined && !commits.isEmpty) {
+    if (commits !== undefined && !commits.isEmpty && metadata.commitSource === 'git') {
+      requests += requestsPerClone + Math.ceil(commits.inWindow / commitsPerPage);
+    } else if (commits !== undefined && !commits.isEmpty) {
       const { inWindow } = commits;
       requests += Math.ceil((inWindow + 1) / commitsPerPage) + Math.ceil(inWindow / commitsPerPage);
       if (metadata.fetchCommitFiles) requests += inWindow;
@@ -58,8 +63,8 @@ function requestsFor({ commits, pullRequests }: RepositorySample, metadata: Meta
   return requests;
 }
 
-function requestsPerPullRequest({ fetchPrCommits, fetchCommitFiles }: MetadataConfig): number {
+function requestsPerPullRequest({ fetchPrCommits, fetchCommitFiles, commitSource }: MetadataConfig): number {
   // Without reviews those of merged ones are still read.
   const activities = 1;
-  return activities + (fetchPrCommits ? 1 + (fetchCommitFiles ? assumedOwnCommits : 0) : 0);
+  return activities + (fetchPrCommits ? 1 + (fetchCommitFiles && commitSource === 'rest' ? assumedOwnCommits : 0) : 0);
 }

@@ -95,7 +95,10 @@ export async function checkFirstScan(checkup: Checkup, leg: Leg, firstScan: Firs
         detail: [
           `${about}, at ${perSecond(rate.perSecond)} a second (${rate.because})`,
           `for ${counted(estimate.commits, 'commit', 'commits')} and ${counted(estimate.pullRequests, 'pull request', 'pull requests')} of ${span}, by what ${samples.length} of ${counted(selected.length, 'repository', 'repositories')} showed`,
-          ...(metadata.fetchPrs && metadata.fetchPrCommits && metadata.fetchCommitFiles
+          ...(metadata.fetchPrs &&
+          metadata.fetchPrCommits &&
+          metadata.fetchCommitFiles &&
+          metadata.commitSource === 'rest'
             ? [`assumed: ${assumedOwnCommits} commits of its own in each pull request`]
             : []),
         ].join('\n'),

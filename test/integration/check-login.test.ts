@@ -16,6 +16,7 @@ describe('the login at Bitbucket', () => {
       'get-repositories skipped',
       'selection skipped',
       'rate-limit skipped',
+      'commit-source ok',
       'get-commits skipped',
       'get-pull-requests skipped',
       'first-scan skipped',

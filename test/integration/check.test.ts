@@ -25,6 +25,20 @@ describe('where everything works', () => {
     expect(world.sei.violations).toEqual(['list: the agent has never been registered']);
   });
 
+  test('it says what the source of commits leaves on the disk, and where git is missing', async () => {
+    await using world = await checkWorld();
+    const byRest = await world.check();
+    expect(byRest.step('commit-source').detail).toBe('rest: the line counts of each commit are stored, and no source');
+    await using other = await checkWorld({ integration: { metadata: { commit_source: 'git', keep_clones: false } } });
+    const byGit = await other.check();
+    expect(byGit.step('commit-source').detail).toMatch(
+      /^git 2\.\d+\S*: a bare clone of each repository, source included, is stored while it is read in \/.*\/clones; nothing of it is sent$/,
+    );
+    const without = await other.check([], { PATH: '/nonexistent' });
+    expect(without.trouble).toEqual(['commit-source warning GIT_UNAVAILABLE']);
+    expect(without.exitCode).toBe(0);
+  });
+
   test('without a terminal the lines are plain words', async () => {
     await using world = await checkWorld({ integration: { metadata: { repos: ['ledgr', 'shop'] } } });
     const { exitCode, stdout, stderr } = await world.run(['check'], { LANG: 'en_US.UTF-8' });

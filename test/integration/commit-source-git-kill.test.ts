@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -79,6 +79,46 @@ test.each(['SIGKILL', 'SIGTERM'] as const)(
       expect(bitbucket.requests.count('raw-diff')).toBe(0);
       const left = readdirSync(clones, { recursive: true }).filter((name) => /\.new|tmp_|\.lock/.test(String(name)));
       expect(existsSync(clones) && left).toEqual([]);
+    } finally {
+      await sei.close();
+      await home.remove();
+    }
+  },
+);
+
+test.each(['git', 'rest'])(
+  'a crash in the middle of a range, gone on with by %s: every commit arrives',
+  async (next) => {
+    const made = await writeSyntheticRepository(join(folder.path, `range-${next}.git`), {
+      seed: 6,
+      commits: 400,
+      files: 10,
+      mergeEvery: 3,
+      startMs: Date.UTC(2025, 0, 1),
+      intervalMs: 0,
+      authors: 2,
+    });
+    await using bitbucket = await startBitbucketSimulator({
+      repositories: [{ projectKey: 'PAY', slug: 'one', gitDir: made.gitDir }],
+    });
+    const sei = await startSeiSimulator();
+    const home = await satelliteFolder({
+      sei,
+      bitbucket: { url: bitbucket.url, username: 'satellite', password: 'simulator' },
+      integrationId,
+      metadata: { ...wholeHistory, fetch_prs: false, fetch_tags: false, commit_source: 'git' },
+      satellite: { push: { max_page_bytes: 65_536 } },
+    });
+    try {
+      const job = sei.addJob({ integrationId, to: Date.now() });
+      const env = { SATELLITE_KILL_AT: 'page:stored:3' };
+      expect((await new SatelliteProcess(home.path, ['run', '--once'], { env }).finished()).signal).toBe('SIGKILL');
+      const yml = join(home.path, 'satellite.yml');
+      writeFileSync(yml, readFileSync(yml, 'utf8').replace('"commit_source":"git"', `"commit_source":"${next}"`));
+      const { exitCode, stderr } = await new SatelliteProcess(home.path, ['run', '--once']).finished();
+      expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+      const ids = new Set(sei.ingested(job).commits.map(({ commit }) => commit.id));
+      expect(ids.size).toBe(400);
     } finally {
       await sei.close();
       await home.remove();

@@ -53,6 +53,15 @@ test('the heap is limited alike in the image and in the package', () => {
   expect(limits).toEqual(['max-old-space-size=128', 'max-old-space-size=128']);
 });
 
+test('git is in the image unless it is left out, and before everything setuid is made harmless', () => {
+  const git = finalStage.findIndex((line) => line.includes('apt-get install') && line.includes(' git '));
+  const harmless = finalStage.findIndex((line) => line.includes('chmod a-s'));
+  expect(finalOnes('ARG')).toContain('ARG WITH_GIT=1');
+  expect(finalStage[git]).toContain('--no-install-recommends');
+  expect(git).toBeGreaterThan(0);
+  expect(git).toBeLessThan(harmless);
+});
+
 test('it needs no feature of BuildKit', () => {
   expect(read('Dockerfile')).not.toMatch(/^# *syntax=|--mount=|--chmod=|--link|<</m);
 });

@@ -39,6 +39,7 @@ export const everyStep = {
     'get-repositories ok',
     'selection ok',
     'rate-limit ok',
+    'commit-source ok',
     'get-commits ok',
     'get-pull-requests ok',
     'more-repositories ok',

@@ -33,6 +33,8 @@ describe('estimateFirstScan', () => {
     ['a quiet one', [quiet], {}, 5 + 1],
     // Two pages to find the begin, two to read, a diff each; 13 pages, and activities, commits and two diffs for each of 10.
     ['a busy one', [busy], {}, 1 + 1 + 1 + 1 + (2 + 2 + 150) + (13 + 10 * 4)],
+    // A clone, and two pages to see who is who.
+    ['by git', [busy], { commitSource: 'git' as const }, 4 + (3 + 2) + (13 + 10 * 2)],
     ['without files', [busy], { fetchCommitFiles: false }, 4 + (2 + 2) + (13 + 10 * 2)],
     ['without commits of pull requests', [busy], { fetchPrCommits: false }, 4 + 154 + (13 + 10)],
     ['without commits', [busy], { fetchCommits: false }, 3 + (13 + 10 * 4)],
