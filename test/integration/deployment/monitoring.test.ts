@@ -82,7 +82,7 @@ test.each(rules.map((rule) => [rule.alert, rule] as const))(
     expect(rule.labels.severity).toMatch(/^(critical|warning|info)$/);
     expect(rule.annotations).toEqual({
       summary: expect.any(String),
-      description: expect.stringMatching(/\.$/),
+      description: expect.stringMatching(/[.?]$/),
       runbook: 'README.md#alerts',
     });
     expect(read('README.md')).toContain(`| \`${name}\` |`);

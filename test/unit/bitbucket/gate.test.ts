@@ -370,3 +370,36 @@ test('once closed, nothing of a long pause is left that would keep the process f
   await jest.advanceTimersByTimeAsync(1_000);
   expect(jest.getTimerCount()).toBe(0);
 });
+
+describe('what a request waited for', () => {
+  const takes = (ms: number) => () => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+  test('the rate counts, and so does a pause; a place that others hold does not', async () => {
+    const waits: number[] = [];
+    const note = (waitedMs: number) => waits.push(Math.round(waitedMs));
+    const busy = new Gate({ maxInFlight: 1 });
+    const both = [busy.run(takes(700), undefined, note), busy.run(takes(1), undefined, note)];
+    await jest.runAllTimersAsync();
+    await Promise.all(both);
+    expect(waits.splice(0)).toEqual([0, 0]);
+
+    const slow = new Gate({ maxInFlight: 4, requestsPerSecond: 1 });
+    const three = [1, 2, 3].map(() => slow.run(takes(1), undefined, note));
+    await jest.runAllTimersAsync();
+    await Promise.all(three);
+    expect(waits.splice(0)).toEqual([0, 1_000, 2_000]);
+
+    const paused = new Gate({ maxInFlight: 1 });
+    const first = paused.run(takes(300), undefined, note);
+    await jest.advanceTimersByTimeAsync(100);
+    paused.pause(2_000, performance.now());
+    const second = paused.run(takes(1), undefined, note);
+    await jest.runAllTimersAsync();
+    await Promise.all([first, second]);
+    expect(waits.splice(0)).toEqual([0, 2_000]);
+    const third = paused.run(takes(1), undefined, note);
+    await jest.runAllTimersAsync();
+    await third;
+    expect(waits).toEqual([0]);
+  });
+});

@@ -5,6 +5,7 @@ import { CommitFilesReader } from '../../../src/crawl/commit-files.ts';
 import type { DataType } from '../../../src/data-type.ts';
 import { SatelliteError } from '../../../src/errors.ts';
 import { Spool, type SpoolOptions } from '../../../src/jobs/spool.ts';
+import { Monitor } from '../../../src/ops/monitor.ts';
 import type { SliceKey } from '../../../src/store/slices.ts';
 import { Store } from '../../../src/store/store.ts';
 import { FakeBitbucket } from '../crawl/fake-bitbucket.ts';
@@ -325,6 +326,31 @@ describe('a store at its cap', () => {
     await spool.flush();
     expect(waits).toBe(3);
     expect(logger.entries).toMatchObject([{ level: 'warn', fields: { code: 'STORE_AT_CAP', pages: 1 } }]);
+  });
+
+  test('is no failing part while SEI takes pages, is one when it has taken none for ten seconds, and then no more', async () => {
+    const store = newStore();
+    store.pages.add({ jobId: 'a', dataType: 'tags', number: 0 }, 1, Buffer.from('x'));
+    const clock = new FakeClock();
+    const monitor = new Monitor({ clock, version: '1' });
+    const stateOfCap = () => monitor.health.report().parts.find(({ part }) => part === 'store_cap')?.state;
+    const states: unknown[] = [];
+    const push = (dataType: 'tags' | 'commits') =>
+      store.pages.setPushed({ jobId: 'a', dataType, number: 0 }, { records: [{}] });
+    const waiting = Object.assign(new FakeClock(), {
+      sleep: async () => {
+        states.push(stateOfCap());
+        // One page is taken in the 15th half second, the last one in the 45th.
+        if (states.length === 15) push('tags');
+        if (states.length === 45) push('commits');
+      },
+    });
+    const { spool } = newSpool(store, { maxStoreBytes: 1, clock: waiting, monitor });
+    await spool.append(slice(1), repository(1), { record: record(0, 10) });
+    await spool.flush();
+    expect(states.indexOf('failing')).toBe(15 + 20);
+    expect(states.slice(35)).toEqual(Array.from({ length: 10 }, () => 'failing'));
+    expect(stateOfCap()).toBe('ok');
   });
 
   test('gives up commit files first', async () => {

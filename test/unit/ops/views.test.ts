@@ -70,6 +70,7 @@ test('an integration that is configured no more fails in no view', async () => {
   const { monitor, server, port } = await servedMonitor();
   try {
     fail(monitor, 'bitbucket', '4711');
+    await expectAllToSay(port, false, ['Bitbucket 4711']);
     monitor.watch(['4712'], () => ({
       integrations: [],
       spool: { pages: 0, bytes: 0, bytesMax: 1, oldestAddedAtMs: undefined },

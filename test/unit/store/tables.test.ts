@@ -163,6 +163,7 @@ describe('pages', () => {
     store.pages.setPushed(page('commits', 0), { records: [{ uri: 'u' }] });
     expect(() => store.pages.body(page('commits', 0))).toThrow(expect.objectContaining({ code: 'STORE_DAMAGED' }));
     expect(store.pages.spoolSize()).toMatchObject({ pages: 1, bytes: 3 });
+    expect(store.pages.items(page('commits', 1))).toBe(3);
     expect(store.pages.totals('a')).toEqual([{ dataType: 'commits', pages: 2, items: 5 }]);
   });
 
