@@ -1,5 +1,5 @@
 import { shortestSecret } from '../config/secrets.ts';
-import { escapeStarts, type Reading, read } from './spellings.ts';
+import { escapeStarts, pointsAt, type Reading, read } from './spellings.ts';
 
 const mask = '***';
 
@@ -30,6 +30,7 @@ interface Form {
 export class Redactor {
   readonly #known = new Set<string>();
   #forms: Form[] = [];
+  #byFirstPoint: ReadonlyMap<number, readonly Form[]> = new Map();
   /** By the code unit that a form may begin with; undefined: none. */
   #starts: (readonly Form[] | undefined)[] = [];
 
@@ -97,8 +98,15 @@ export class Redactor {
       add(form.first, form);
       for (const unit of escapeStarts) add(unit, form);
     }
+    this.#byFirstPoint = Map.groupBy(this.#forms, ({ points }) => points[0] ?? 0);
     this.#starts = new Array(0x10000).fill(undefined);
     for (const [unit, forms] of starts) this.#starts[unit] = forms;
+  }
+
+  #formsAtEscape(text: string, at: number, all: readonly Form[]): readonly Form[] {
+    const points = pointsAt(text, at);
+    if (points === undefined) return all;
+    return [...new Set(points)].flatMap((point) => this.#byFirstPoint.get(point) ?? []);
   }
 
   /** @param isOpen more may follow: from the first place on that may become a secret, the text is given back as rest */
@@ -114,7 +122,7 @@ export class Redactor {
       }
       let end = at;
       const next = text.charCodeAt(at + 1);
-      for (const form of forms) {
+      for (const form of isEscape[unit] ? this.#formsAtEscape(text, at, forms) : forms) {
         // Most places that begin like a form end there.
         if (unit === form.first && next !== form.second && isLetterOrDigit(next) && !isEscape[unit]) continue;
         const found = match(text, at, form);

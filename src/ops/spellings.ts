@@ -33,6 +33,28 @@ export interface Reading {
 /** The code units with which another spelling of a character may begin. */
 export const escapeStarts = ['%', '\\', '&', '+'].map((start) => start.charCodeAt(0));
 
+const plainEscape =
+  /\\+(?:u00([0-9a-f]{2})|(["'/a-tv-wyz]))|%([0-7][0-9a-f])|&(?:#([0-9]{1,7})|#x([0-9a-f]{1,6})|(lt|gt|quot|apos));/iy;
+
+/**
+ * All that may be spelled out where an escape begins, so that nothing else has to be looked for there; undefined where
+ * that takes a closer look: what is escaped repeatedly, more than one byte, or not complete.
+ */
+export function pointsAt(text: string, at: number): readonly number[] | undefined {
+  const match = exec(plainEscape, text, at);
+  if (match === null) return undefined;
+  const start = text.charCodeAt(at);
+  const [, unicode, letter, byte, decimal, hex, name] = match;
+  if (letter !== undefined) return [start, letter.charCodeAt(0), controls[letter] ?? start];
+  const point =
+    name === undefined
+      ? Number.parseInt(unicode ?? byte ?? hex ?? decimal ?? '', decimal === undefined ? 16 : 10)
+      : (namedEntities[name.toLowerCase()] ?? start);
+  // Of these begins another layer: `%25`, `%5C`, `%26`.
+  if (point === 0x25 || point === 0x5c || point === 0x26) return undefined;
+  return unicode === undefined ? [start, point] : [start, point, 'u'.charCodeAt(0), 'U'.charCodeAt(0)];
+}
+
 /**
  * Looks whether `point` stands at `at` in any of its spellings: as it is, percent-encoded (upper or lower case, of UTF-8
  * or Latin-1, `+` for a space), escaped as in JSON and most languages (`\"`, `\n`, `\u00e9`, `\xe9`), or as an entity of
