@@ -12,11 +12,11 @@ const percent = /%(?:25)*([0-9a-f]{2})/iy;
 const entity = /(?:&|%26|\\+u0026)(?:amp;)*(?:#x0*([0-9a-f]{1,6})|#0*([0-9]{1,7})|(amp|lt|gt|quot|apos|nbsp));/iy;
 /** The beginning of any of the above, with nothing behind it but a cut or the end. */
 const incomplete = new RegExp(
-  [
-    '(?:%(?:25)*[0-9a-f]?',
+  `(?:${[
+    '%(?:25)*[0-9a-f]?',
     '(?:\\\\|%(?:25)*5c)+(?:u\\{?[0-9a-f]{0,6}|x[0-9a-f]?)?',
-    '(?:&|%26|\\\\+u0026)(?:amp;)*(?:#x?[0-9a-f]{0,7}|[a-z]{0,4}))',
-  ].join('|') + `(?:$|${cutMark})`,
+    '(?:&|%26|\\\\+u0026)(?:amp;)*(?:#x?[0-9a-f]{0,7}|[a-z]{0,4})',
+  ].join('|')})(?:$|${cutMark})`,
   'iy',
 );
 

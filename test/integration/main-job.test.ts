@@ -287,6 +287,66 @@ test('a repository that was not even visible is complete after the first scan th
   }
 });
 
+test('commits whose diffs cannot be made are one warning for their repository, and each a failure of the job', async () => {
+  const world = await setUp([{ projectKey: 'PAY', slug: 'ledger', gitDir: tricky.gitDir }], {
+    metadata: { ...wholeHistory, fetch_prs: false },
+  });
+  try {
+    world.bitbucket.fault({ match: /^(?:raw-diff|diff)$/, status: 500, headers: { 'x-arequestid': '@7x1' } });
+    const jobId = world.sei.addJob({ integrationId });
+    expect(await world.runOnce()).toBe(0);
+    const commits = world.sei.ingested(jobId).commits.length;
+    expect(commits).toBe(tricky.mainCount);
+    const job = world.sei.jobs().find((one) => one.jobId === jobId);
+    const count = job?.failures.length ?? 0;
+    expect(count).toBeGreaterThan(commits / 2);
+    expect(world.logged.filter(({ level }) => level === 'warn')).toEqual([
+      {
+        level: 'warn',
+        message: 'Some items could not be read in full; the failures of the job name each',
+        fields: {
+          code: 'BITBUCKET_SERVER_ERROR',
+          count,
+          first: expect.stringContaining('BITBUCKET_SERVER_ERROR: no diff, so there are no line counts'),
+          jobId,
+          repository: 'PAY/ledger',
+          dataType: 'commits',
+        },
+      },
+    ]);
+  } finally {
+    await world.close();
+  }
+});
+
+test('a throttled or repeated request is a line with code, path and delay', async () => {
+  const world = await setUp([{ projectKey: 'PAY', slug: 'ledger', gitDir: tricky.gitDir }], {
+    metadata: { ...wholeHistory, fetch_prs: false, fetch_tags: false },
+  });
+  try {
+    world.bitbucket.fault({ match: 'branches', times: 1, status: 503, headers: { 'x-arequestid': '@7x2' } });
+    world.bitbucket.fault({ match: 'commits', times: 1, status: 429, headers: { 'retry-after': '0' } });
+    world.sei.addJob({ integrationId });
+    expect(await world.runOnce()).toBe(0);
+    const lines = world.logged.filter(({ fields }) => fields !== undefined && 'path' in fields);
+    const about = { integrationId, delayMs: expect.any(Number) };
+    expect(lines).toMatchObject([
+      {
+        level: 'debug',
+        fields: {
+          ...about,
+          code: 'BITBUCKET_SERVER_ERROR',
+          path: 'projects/PAY/repos/ledger/branches',
+          requestId: '@7x2',
+        },
+      },
+      { level: 'warn', fields: { ...about, code: 'BITBUCKET_THROTTLED', path: 'projects/PAY/repos/ledger/commits' } },
+    ]);
+  } finally {
+    await world.close();
+  }
+});
+
 test('refused credentials fail the job with one request, and the next job without any', async () => {
   const world = await setUp([{ projectKey: 'PAY', slug: 'ledger', gitDir: tricky.gitDir }], {
     bitbucket: { credentials: [{ kind: 'basic', username: 'somebody', password: 'else' }] },
