@@ -6,10 +6,10 @@ import { play } from '../histories/play.ts';
 /** How a commit gets here must not be seen in what SEI gets. */
 const commitSources = [{}];
 
-const seed = Number(process.env.HISTORIES_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const seed = Number(process.env.HISTORIES_SEED || Math.floor(Math.random() * 2 ** 31));
 /** So many in each order; what the time does not suffice for is left out, unless they were asked for. */
-const runs = Number(process.env.HISTORIES ?? 1_000);
-const maxMs = process.env.HISTORIES === undefined ? 20_000 : undefined;
+const runs = Number(process.env.HISTORIES || 1_000);
+const maxMs = !process.env.HISTORIES ? 20_000 : undefined;
 
 const cases = (['created', 'updated'] as const).flatMap((order) =>
   commitSources.map((metadata) => ({ order, metadata })),

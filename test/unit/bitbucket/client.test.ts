@@ -281,6 +281,34 @@ describe('being throttled', () => {
   });
 });
 
+test('a 429 keeps the next in line out, who waits for the place that it leaves', async () => {
+  const gate = new Gate({ maxInFlight: 1 });
+  const clock = {
+    now: () => Date.UTC(2026, 0, 1) + 850,
+    elapsedMs: () => performance.now(),
+    random: () => 0,
+    sleep: (ms: number) => delay(ms),
+  };
+  const client = new BitbucketClient(integration(), { accounts: soleAccount(integration(), gate), clock });
+  let refusedAtMs = 0;
+  nock(origin)
+    .get(`${rest}/a`)
+    .reply(() => {
+      refusedAtMs = performance.now();
+      return [429, '', { 'retry-after': 'Thu, 01 Jan 2026 00:00:01 GMT' }];
+    });
+  nock(origin).get(`${rest}/a`).reply(200, {});
+  let answeredAtMs = 0;
+  nock(origin)
+    .get(`${rest}/b`)
+    .reply(() => {
+      answeredAtMs = performance.now();
+      return [200, {}];
+    });
+  await Promise.all([client.getJson('a'), client.getJson('b')]);
+  expect(answeredAtMs - refusedAtMs).toBeGreaterThan(100);
+});
+
 describe('refused credentials', () => {
   test.each<[string, number, object, Record<string, string>, string]>([
     ['a wrong password', 401, said('x.IncorrectPasswordAuthenticationException'), {}, 'CREDENTIALS_REFUSED'],

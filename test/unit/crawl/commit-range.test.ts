@@ -223,8 +223,13 @@ describe('a repository without commits', () => {
   });
 
   test('is also whole for a window that begins before it was met empty', async () => {
-    const bitbucket = straightLine();
-    expect(await sentOf(bitbucket, 450, covering({ 900: '' }))).toHaveLength(6);
+    const { scan } = scanOf({
+      bitbucket: straightLine(),
+      store: covering({ 900: '' }),
+      job: { fromMs: 450, toMs: 24 * 3_600_000 + 450 },
+      config: { metadata: { backfillDays: 1 } },
+    });
+    expect(await findCommitRange(scan, ledger)).toMatchObject({ tip: 'c6', base: undefined });
   });
 
   test('on its default branch, which is missing, has nothing to send', async () => {
