@@ -24,6 +24,11 @@ RUN if [ -s /etc/ssl/certs/ca-certificates.crt ]; then cp /etc/ssl/certs/ca-cert
     else node -p 'tls.rootCertificates.join("\n")' > /ca-certificates.crt; fi
 
 FROM ${NODE_IMAGE}
+# `commit_source: git` needs git, which slim images do not have: GIT=yes installs it from Debian's mirror. Without it the
+# satellite reads by REST, and says so.
+ARG GIT=
+RUN if [ -n "$GIT" ] && ! command -v git; then apt-get update \
+      && apt-get install -y --no-install-recommends git && rm -rf /var/lib/apt/lists/*; fi
 # Nothing here installs packages any more, and nobody changes users.
 RUN rm -rf /usr/local/lib/node_modules /opt/yarn-* /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack \
       /usr/local/bin/yarn /usr/local/bin/yarnpkg \
@@ -61,7 +66,7 @@ USER 65532:65532
 # is nobody to ask: turn it off, too (--no-healthcheck).
 HEALTHCHECK --interval=60s --timeout=15s --start-period=30s --retries=3 \
     CMD ["node", "--max-old-space-size=32", "/app/dist/main.js", "status", "--probe"]
-#
+
 # The configuration is mounted at /levelops/config.yml, as for the vendor's image.
 # Of 256 MiB, 128 are for objects of JavaScript; buffers, SQLite, threads and Node.js itself need the rest.
 ENTRYPOINT ["node", "--max-old-space-size=128", "/app/dist/main.js"]
