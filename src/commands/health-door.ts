@@ -22,22 +22,22 @@ export class HealthDoor {
   }
 
   /**
+   * Where the address cannot be had, that is an error in the log and no reason to stop: the work counts for more, and who
+   * watches it finds nobody there.
+   *
    * @param address undefined: it is not to be open
-   * @throws SatelliteError `LISTEN_FAILED` at the first start: monitoring that is missing without a word would be found
-   *   missing on the day that it is needed. Later the work that is under way counts for more.
    */
   async open(address: ListenAddress | undefined, logger: Logger): Promise<void> {
     if (isSame(address, this.#address)) return;
-    const isFirst = this.#server === undefined;
     try {
       const server = address && (await HealthServer.listen(address, this.#monitor, this.#redactor));
       await this.#server?.close();
       this.#server = server;
       this.#address = address;
     } catch (thrown) {
-      if (isFirst) throw thrown;
       const { code, message, hint } = toSatelliteError(thrown);
-      logger.error('Health and metrics stay where they were', { code, error: message, hint });
+      const at = this.#address === undefined ? 'nowhere' : `${this.#address.host}:${this.#address.port}`;
+      logger.error('Health and metrics are not served where they should be', { code, error: message, hint, at });
       return;
     }
     if (address !== undefined) {
