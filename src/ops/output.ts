@@ -26,8 +26,9 @@ export function guardOutput(stream: GuardedStream, redactor: Redactor): () => vo
     const rest = redacting.end();
     if (rest !== '' && !isClosed) write(rest);
   };
-  stream.on('error', () => {
-    isClosed = true;
+  stream.on('error', ({ code }) => {
+    // A disk that is full may have room again.
+    if (code === 'EPIPE') isClosed = true;
   });
   stream.write = ((piece: string | Uint8Array, encoding?: unknown, callback?: unknown): boolean => {
     const done = (typeof encoding === 'function' ? encoding : callback) as ((error?: Error | null) => void) | undefined;

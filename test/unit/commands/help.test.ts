@@ -68,7 +68,7 @@ test('the width of the terminal does not matter', async () => {
 
 test('every command has its help recorded, and every recording a command', async () => {
   const shown = await helpOf('satellite');
-  const listed = [...(/\nCommands:\n([\s\S]*?)\n\n/.exec(shown)?.[1] ?? '').matchAll(/^ {2}(\w+)/gm)].map(
+  const listed = [...(/\nCommands:\n([\s\S]*?)\n\n/.exec(shown)?.[1] ?? '').matchAll(/^ {2}([\w-]+)/gm)].map(
     ([, name]) => name,
   );
   expect(commands.filter((name) => !name.includes(' ')).slice(1)).toEqual(listed.filter((name) => name !== 'help'));
