@@ -119,7 +119,8 @@ export class RunningContainer {
 
   /** Of its process 1, as it is seen from outside. */
   get pid(): number {
-    const { pid } = this.#child;
+    const { pid, exitCode } = this.#child;
+    if (exitCode !== null) throw new Error(`it has ended with exit code ${exitCode}\n${this.output}`);
     return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')[0]);
   }
 

@@ -1,11 +1,13 @@
 import { createReadStream, existsSync, lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Paths of the regular files below a folder, relative to it. */
-export function filesIn(root: string): string[] {
-  return readdirSync(root, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1));
+/** Paths of the regular files below a folder, relative to it. No link is followed. */
+export function filesIn(root: string, folder = ''): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return filesIn(root, path);
+    return entry.isFile() ? [path] : [];
+  });
 }
 
 export function bytesOf(root: string): number {
