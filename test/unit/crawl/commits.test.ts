@@ -151,6 +151,13 @@ describe('a diff that cannot be had', () => {
 });
 
 describe('from a cursor on', () => {
+  test('that counts in the order of a clone, REST begins anew: its order may be another', async () => {
+    const { scan } = scanOf({ bitbucket: history(4), job: { fromMs: 0 } });
+    const cursor: CommitsCursor = { tip: 'c4', base: 'c1', start: 2, skip: 0, source: 'git' };
+    const { steps } = await drain(crawlCommits(scan, ledger, cursor));
+    expect(sent<string>(steps).sort()).toEqual(['c2', 'c3', 'c4', 's3']);
+  });
+
   test('exactly the rest follows, wherever the crawl was cut and whatever was pushed meanwhile', async () => {
     await fc.assert(
       fc.asyncProperty(
