@@ -66,8 +66,9 @@ async function run(options: RunOptions): Promise<number> {
   const monitor = new Monitor({ clock: systemClock, version: satelliteVersion(process.env), ofProcess: true });
   const loggerOf = ({ config }: LoadedConfig) => countingLogger(createLogger(config.satellite.log), monitor.metrics);
   let logger = loggerOf(loaded);
-  const door = new HealthDoor(monitor);
   const notifier = systemdNotifier(process.env, monitor);
+  // Whatever ends this function ends the serving, too: the process would stay for it.
+  await using door = new HealthDoor(monitor);
   const stopped = stopSignal();
   const reloads = new ReloadRequests();
   let accounts = new Accounts();
@@ -87,7 +88,7 @@ async function run(options: RunOptions): Promise<number> {
       const end = await nextEnd(options, loaded, { daemon, stopped, reloads, logger });
       if (end === undefined) {
         notifier.stopping();
-        await door.close();
+        await door[Symbol.asyncDispose]();
         return exitCodes.ok;
       }
       loaded = end;
