@@ -8,9 +8,9 @@ import type { Redactor } from '../ops/redact.ts';
 /**
  * Where the satellite can be looked at, kept open over reloads as long as the address stays.
  *
- * closed → `open` → open → `open` with another address → open there, or still here where that one cannot be had → `close`.
+ * closed → `open` → open → `open` with another address → open there, or still here where that one cannot be had → disposed of.
  */
-export class HealthDoor {
+export class HealthDoor implements AsyncDisposable {
   readonly #monitor: Monitor;
   readonly #redactor: Redactor;
   #server: HealthServer | undefined;
@@ -45,7 +45,7 @@ export class HealthDoor {
     }
   }
 
-  async close(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     await this.#server?.close();
     this.#server = undefined;
     this.#address = undefined;

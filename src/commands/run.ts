@@ -78,8 +78,9 @@ async function run(options: RunOptions, redactor: Redactor): Promise<number> {
   let logger = countedLogger();
   process.prependListener('uncaughtException', (thrown) => logCrash(thrown, logger));
   process.on('exit', () => logger.close());
-  const door = new HealthDoor(monitor, redactor);
   const notifier = systemdNotifier(process.env, monitor);
+  // Whatever ends this function ends the serving, too: the process would stay for it.
+  await using door = new HealthDoor(monitor, redactor);
   const stopped = stopSignal();
   const reloads = new ReloadRequests();
   let accounts = new Accounts();
@@ -101,7 +102,7 @@ async function run(options: RunOptions, redactor: Redactor): Promise<number> {
       const end = await nextEnd(options, loaded, { daemon, stopped, reloads, logger, redactor });
       if (end === undefined) {
         notifier.stopping();
-        await door.close();
+        await door[Symbol.asyncDispose]();
         return exitCodes.ok;
       }
       loaded = end;

@@ -31,6 +31,7 @@ export function systemdNotifier(env: NodeJS.ProcessEnv, monitor: Monitor): Syste
   return {
     ready: () => {
       tell('READY=1');
+      clearInterval(timer);
       timer = setInterval(() => tell(), intervalMs);
       timer.unref();
     },

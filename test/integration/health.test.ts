@@ -276,6 +276,21 @@ testBuilt('a reload leaves the port open, and what is counted is counted on', as
 });
 
 testBuilt(
+  'a reload that ends the process ends it, though health is served',
+  async () => {
+    const satellite = start(['run']);
+    await expectAllToSay(true, []);
+    const file = join(folder.path, 'satellite.yml');
+    const config = JSON.parse(readFileSync(file, 'utf8'));
+    config.satellite.data_dir = join(file, 'no-folder');
+    writeFileSync(file, JSON.stringify(config));
+    satellite.child.kill('SIGHUP');
+    expect((await satellite.finished).exitCode).toBe(74);
+  },
+  20_000,
+);
+
+testBuilt(
   'everything that happens in a job is counted where it happens',
   async () => {
     const refuse = bitbucket.fault({ match: /repos\/tokens\/commits/, status: 500 });

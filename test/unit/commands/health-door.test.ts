@@ -13,7 +13,7 @@ test('a port that is taken is told and stops nothing; the next configuration is 
   await once(taken, 'listening');
   const { port } = taken.address() as AddressInfo;
   const logger = new RecordingLogger();
-  const door = new HealthDoor(new Monitor({ clock: new FakeClock(), version: '1.2.3' }), new Redactor());
+  await using door = new HealthDoor(new Monitor({ clock: new FakeClock(), version: '1.2.3' }), new Redactor());
   await door.open({ host: '127.0.0.1', port }, logger);
   expect(logger.entries).toEqual([
     {
@@ -27,5 +27,4 @@ test('a port that is taken is told and stops nothing; the next configuration is 
   await door.open({ host: '127.0.0.1', port }, logger);
   const answer = await fetch(`http://127.0.0.1:${port}/livez`);
   expect(answer.status).toBe(200);
-  await door.close();
 });
