@@ -7,8 +7,10 @@ import { repositoryPath } from './repository-path.ts';
 import type { Scan } from './scan.ts';
 import { windowFromMs } from './window.ts';
 
+const dayMs = 24 * 60 * 60 * 1000;
+
 /** Replies and edits of comments leave no trace in a list: an open pull request is read again after this long. */
-const rereadOpenAfterMs = 24 * 60 * 60 * 1000;
+const rereadOpenAfterMs = dayMs;
 
 export interface SeenPullRequest {
   readonly found: KnownPullRequest;
@@ -24,7 +26,8 @@ export interface SeenPullRequest {
  *   updated since `from`, or is new since the last acknowledged scan, which may have ended before `from`.
  * - An incremental one reads the list of all states as far as it shows something new, then the whole list of open ones,
  *   and asks for those that were open and are in neither. It sends what is unknown or has another fingerprint. After a
- *   scan that broke off it reads the whole list.
+ *   scan that broke off it reads the whole list, and so does the first scan of a day (UTC): a server that lists by creation
+ *   shows nowhere else that an old one was reopened and closed again between two scans.
  */
 export async function* changedPullRequests(
   scan: Scan,
@@ -35,8 +38,9 @@ export async function* changedPullRequests(
   const coveredToMs = store.coverage.pullRequestsToMs(job.integrationId, repository.id);
   const fromMs = windowFromMs(scan, repository, 'pull_requests');
   const isSweep = job.isFull || coveredToMs === undefined || fromMs < coveredToMs;
+  const isFirstOfDay = dayOf(coveredToMs ?? 0) !== dayOf(job.toMs);
   // A scan that broke off has left known ones at the top of the list and unknown ones below them.
-  const readsAll = isSweep || store.coverage.hasGap(job, repository.id, 'pull_requests');
+  const readsAll = isSweep || isFirstOfDay || store.coverage.hasGap(job, repository.id, 'pull_requests');
   const seen = new Set<number>();
 
   const isKnownToJob = (id: number) => seen.has(id) || store.pullRequests.isFound(job.id, repository.id, id);
@@ -96,6 +100,10 @@ export async function* changedPullRequests(
     const step = await lookUp(scan, repository, id, look);
     if (step !== undefined) yield step;
   }
+}
+
+function dayOf(epochMs: number): number {
+  return Math.floor(epochMs / dayMs);
 }
 
 /** A server whose numbers jump would cost a request for each number that it left out. */

@@ -370,9 +370,10 @@ class HistoryWorld {
       pullRequestFacts(one as never, (one.activities ?? []) as never, one.commits ?? []),
     );
     const isOverlooked = (number: number) => {
-      // A server that lists by creation does not show what happened to an old one that is closed again: a full scan does.
+      // A server that lists by creation does not show what happened to an old one that is closed again: the next day's
+      // first scan does.
       const mayBe = this.#options.order === 'created' && pullRequests.length > this.#history.pageSize;
-      return mayBe && after !== 'full' && playedOf(number)?.mayBeOverlooked === true;
+      return mayBe && after === 'next' && playedOf(number)?.mayBeOverlooked === true;
     };
     const comparable = (facts: PullRequestFacts): PullRequestFacts => {
       const played = playedOf(facts.id);
