@@ -85,6 +85,9 @@ const storageCodes: Readonly<Record<number, { code: string; hint: string }>> = {
   26: storeDamaged(),
 };
 
+/** A file that was cut short: unlike other trouble of the disk (its low byte is the same), nothing mends it. */
+const shortRead = 522;
+
 function storeDamaged() {
   return { code: 'STORE_DAMAGED', hint: 'The file is set aside and a new one begun; look for the reason on the disk.' };
 }
@@ -92,7 +95,7 @@ function storeDamaged() {
 function storageError(thrown: unknown): SatelliteError | undefined {
   const { code, errcode } = (thrown ?? {}) as { code?: unknown; errcode?: unknown };
   if (code !== 'ERR_SQLITE_ERROR' || typeof errcode !== 'number') return undefined;
-  const known = storageCodes[errcode & 0xff];
+  const known = errcode === shortRead ? storeDamaged() : storageCodes[errcode & 0xff];
   if (known === undefined) return undefined;
   return new SatelliteError(`The store: ${(thrown as Error).message}`, { ...known, kind: 'storage', cause: thrown });
 }

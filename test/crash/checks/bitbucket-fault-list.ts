@@ -36,11 +36,16 @@ function again(
   return { name, ends: 'retry', arm: (scene) => scene.strike(tail, { times: 2, ...rule }), ...rest };
 }
 
-function throttle(name: string, headers: () => Record<string, string>): BitbucketFault {
+function throttle(
+  name: string,
+  headers: () => Record<string, string>,
+  more: Partial<BitbucketFault> = {},
+): BitbucketFault {
   return {
     name,
     ends: 'throttle',
     arm: ({ world }) => world.bitbucket.fault({ match: /\/repos\//, status: 429, times: 3, headers: headers() }),
+    ...more,
   };
 }
 
@@ -134,6 +139,8 @@ const answers: readonly BitbucketFault[] = [
   throttle('429 until a date', () => ({ 'Retry-After': inSeconds(2) })),
   throttle('429 until a past date', () => ({ 'Retry-After': inSeconds(-3600) })),
   throttle('429 without a word', () => ({})),
+  throttle('429 for an hour', () => ({ 'Retry-After': '3600' }), { hurried: true }),
+  throttle('429 for thousands of years', () => ({ 'Retry-After': '99999999999' }), { hurried: true }),
 ];
 
 const broken: readonly BitbucketFault[] = [

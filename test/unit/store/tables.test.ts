@@ -1,5 +1,8 @@
+import { randomBytes } from 'node:crypto';
+import { statSync, truncateSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from '@jest/globals';
+import { toSatelliteError } from '../../../src/errors.ts';
 import { Store } from '../../../src/store/store.ts';
 import { commitsOf, discovered, newJob, newPath, pullRequestsOf } from './fixtures.ts';
 
@@ -234,6 +237,25 @@ describe('commit files', () => {
     expect(store.commitFiles.evict(2)).toBe(1);
     expect(store.commitFiles.evict(2)).toBe(0);
   });
+});
+
+test('a file that was cut short in the middle of a page is damaged: no disk mends that', () => {
+  const path = newPath();
+  const store = new Store(path);
+  discovered(store, newJob('a'), [1]);
+  const key = { jobId: 'a', dataType: 'commits', number: 0 } as const;
+  store.pages.add(key, 1, randomBytes(50_000));
+  store.close();
+  truncateSync(path, statSync(path).size - 1_500);
+  const after = new Store(path);
+  let thrown: unknown;
+  try {
+    after.pages.body(key);
+  } catch (error) {
+    thrown = error;
+  }
+  expect(toSatelliteError(thrown)).toMatchObject({ code: 'STORE_DAMAGED', kind: 'storage' });
+  after.close();
 });
 
 describe('a value that is not what was written', () => {
