@@ -125,6 +125,8 @@ interface Trial {
 
 async function survive({ store, seed, own, damage, offline, counts, repositories }: Trial): Promise<Findings> {
   await using world = await World.create({ seed, repositories });
+  // As far as the world that the store is from: what comes next has to be new to it.
+  await world.people.work();
   const findings = new Findings();
   const data = join(world.folder, 'data');
   await mkdir(data, { mode: 0o700 });
