@@ -46,9 +46,14 @@ export function newClones(
 ): Clones {
   const kept = config.integrations.filter(({ metadata }) => metadata.commitSource === 'git' && metadata.keepClones);
   const { maxBytes } = config.satellite.store;
-  const options = { root, maxBytes, storeBytes: () => store.usedBytes(), nowMs: () => clock.now() };
   return new Clones(
-    options,
+    {
+      root,
+      maxBytes,
+      storeBytes: () => store.usedBytes(),
+      shrinkStore: () => store.commitFiles.evict(evictAtOnce) > 0,
+      nowMs: () => clock.now(),
+    },
     kept.map(({ url }) => url),
   );
 }
@@ -56,6 +61,9 @@ export function newClones(
 function clonesPath(dataDir: string): string {
   return join(dataDir, 'clones');
 }
+
+/** Commits whose counted files give way at a time. */
+const evictAtOnce = 1_000;
 
 /** How often a running scan says in the log how far it is. */
 const progressLogMs = 30_000;

@@ -78,13 +78,12 @@ export class GitSource {
   async files(repository: BitbucketRepository, commit: BitbucketCommit): Promise<CommitFiles | undefined> {
     const lease = this.#leases.get(repository.id);
     if (lease === undefined || lease.isGivenUp || lease.place.bytes === 0) return undefined;
+    const { clones, signal } = this.#options;
     try {
-      const ids = [commit.id, ...(commit.parents ?? []).slice(0, 1).map(({ id }) => id)];
-      if (!(await lease.clone.has(ids))) return undefined;
-      return await lease.clone.files(commit);
+      return await clones.counters.add(() => lease.clone.files(commit), { signal });
     } catch {
-      // Whatever is wrong with the clone, the server can still tell; the next range finds it damaged.
-      this.#options.signal.throwIfAborted();
+      // The clone may not have the commit, or be damaged: the server can still tell, and the next range finds it out.
+      signal.throwIfAborted();
       return undefined;
     }
   }

@@ -9,6 +9,9 @@ const maxFetches = 2;
 /** As many histories are read at a time: each is a process that counts lines. */
 const maxReaders = 2;
 
+/** And as many single commits beside them, as pull requests ask for. */
+const maxCounters = 2;
+
 /** One that nobody has asked for in so long belongs to a repository that is gone, or not selected any more. */
 const maxIdleMs = 30 * 24 * 60 * 60 * 1000;
 
@@ -22,6 +25,8 @@ export interface ClonesOptions {
   readonly maxBytes: number;
   /** What the store takes of it. */
   readonly storeBytes: () => number;
+  /** Lets go of what the store can do without; false: there is nothing such in it. */
+  readonly shrinkStore: () => boolean;
   readonly nowMs: () => number;
 }
 
@@ -46,6 +51,8 @@ export interface ClonePlace {
  */
 export class Clones {
   readonly fetches = new PQueue({ concurrency: maxFetches });
+  /** Processes that count the lines of one commit. */
+  readonly counters = new PQueue({ concurrency: maxCounters });
   readonly #readers = new PQueue({ concurrency: maxReaders });
   readonly #options: ClonesOptions;
   readonly #places = new Map<string, ClonePlace>();
@@ -110,11 +117,16 @@ export class Clones {
     return true;
   }
 
-  /** Makes room for so many bytes more; false: there is none. */
+  /** Makes room for so many bytes more; false: there is none. Other clones give way first, then what they can count anew. */
   hasRoomFor(bytes: number): boolean {
-    const { maxBytes, storeBytes } = this.#options;
-    while (storeBytes() + this.usedBytes() + bytes > maxBytes) if (!this.evict()) return false;
+    const { maxBytes, storeBytes, shrinkStore } = this.#options;
+    while (storeBytes() + this.usedBytes() + bytes > maxBytes) if (!this.evict() && !shrinkStore()) return false;
     return true;
+  }
+
+  /** Whether there would be room for so many bytes if nothing else were on the disk. */
+  couldHold(bytes: number): boolean {
+    return bytes <= this.#options.maxBytes;
   }
 
   /** To be called after it has changed. */

@@ -27,9 +27,9 @@ const fetchTimeoutMs = 4 * 60 * 60 * 1000;
 
 /**
  * Clones the repository, or fetches what is new into the clone that is there. All branches and nothing else: no tag, no
- * pull request, no working copy, no submodule.
+ * pull request, no working copy, no submodule. Where there is no room, a clone that was there before stays.
  *
- * @throws SatelliteError what the server or the way to it said, or `GIT_CLONE_TOO_LARGE`
+ * @throws SatelliteError what the server or the way to it said, `GIT_CLONE_TOO_LARGE`, or `GIT_NO_ROOM`
  * @throws GitError the disk, or a damaged clone
  */
 export async function fetchClone(clones: Clones, place: ClonePlace, remote: Remote): Promise<void> {
@@ -41,7 +41,7 @@ export async function fetchClone(clones: Clones, place: ClonePlace, remote: Remo
     onBytes: (bytes) => {
       if (bytes < lookedAtBytes + lookEveryBytes) return;
       lookedAtBytes = bytes;
-      if (!clones.hasRoomFor(bytes)) throw tooLarge();
+      if (!clones.hasRoomFor(bytes)) throw doesNotFit(clones, place.bytes + bytes);
     },
   });
   const signal = AbortSignal.any([remote.signal, AbortSignal.timeout(fetchTimeoutMs)]);
@@ -68,7 +68,10 @@ export async function fetchClone(clones: Clones, place: ClonePlace, remote: Remo
     throw relay.failure ?? (signal.aborted ? timedOut(remote) : error);
   }
   clones.measure(place);
-  if (!clones.hasRoomFor(0)) throw tooLarge();
+  if (clones.hasRoomFor(0)) return;
+  const error = doesNotFit(clones, place.bytes);
+  if (isNew) clones.remove(place);
+  throw error;
 }
 
 /** Many branches are many files, and many fetches many packs: git would slow down, and the disk fill up. */
@@ -89,7 +92,14 @@ function clear(place: ClonePlace): void {
   }
 }
 
-function tooLarge(): SatelliteError {
+function doesNotFit(clones: Clones, bytes: number): SatelliteError {
+  if (clones.couldHold(bytes)) {
+    return new SatelliteError('Pages that wait for SEI, and other clones, leave no room for it', {
+      code: 'GIT_NO_ROOM',
+      kind: 'storage',
+      hint: 'See why SEI takes no pages, or raise satellite.store.max_bytes; the repository is read by REST meanwhile.',
+    });
+  }
   return new SatelliteError('The clone does not fit into satellite.store.max_bytes', {
     code: 'GIT_CLONE_TOO_LARGE',
     kind: 'storage',

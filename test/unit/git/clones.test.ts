@@ -16,7 +16,8 @@ beforeEach(() => {
 afterEach(() => rmSync(join(root, '..'), { recursive: true, force: true }));
 
 function clones({ storeBytes = 0, maxBytes = 100 * kib, kept = [server] } = {}): Clones {
-  return new Clones({ root, maxBytes, storeBytes: () => storeBytes, nowMs: () => nowMs }, kept);
+  const options = { root, maxBytes, storeBytes: () => storeBytes, shrinkStore: () => false, nowMs: () => nowMs };
+  return new Clones(options, kept);
 }
 
 /** As a fetch leaves it. */
@@ -50,6 +51,21 @@ test('the store counts as well', () => {
   fill(all, 1, 32 * kib);
   expect(all.hasRoomFor(10 * kib)).toBe(true);
   expect(all.usedBytes()).toBe(0);
+});
+
+test('what the store can do without gives way last', () => {
+  let storeBytes = 90 * kib;
+  const shrinkStore = () => {
+    storeBytes -= 10 * kib;
+    return storeBytes >= 50 * kib;
+  };
+  const all = new Clones({ root, maxBytes: 100 * kib, storeBytes: () => storeBytes, shrinkStore, nowMs: () => nowMs }, [
+    server,
+  ]);
+  const place = fill(all, 1, 8 * kib);
+  expect(all.hasRoomFor(20 * kib)).toBe(true);
+  expect([existsSync(place.path), storeBytes]).toEqual([false, 80 * kib]);
+  expect(all.hasRoomFor(70 * kib)).toBe(false);
 });
 
 test('a new process knows what is there; what was begun, or of another server, or forgotten is removed', () => {

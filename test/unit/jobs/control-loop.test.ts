@@ -28,7 +28,10 @@ function setUp({ store = new Store(':memory:'), sei = new FakeSei(), configurati
   const signal = new AbortController().signal;
   const push = () => Promise.reject(new Error('nothing is pushed here'));
   const accounts = new Accounts();
-  const clones = new Clones({ root: '/nonexistent', maxBytes: 0, storeBytes: () => 0, nowMs: () => 0 }, []);
+  const clones = new Clones(
+    { root: '/nonexistent', maxBytes: 0, storeBytes: () => 0, shrinkStore: () => false, nowMs: () => 0 },
+    [],
+  );
   const monitor = new Monitor({ clock, version: '1.2.3' });
   const surroundings = { satellite: satellite(), store, accounts, clones, clock, logger, push, signal, monitor };
   const runner = new IdleRunner(configuration, surroundings, () => undefined);
