@@ -331,11 +331,25 @@ class HistoryWorld {
       );
       this.#holdPullRequests(repository, await this.#truePullRequests(repository), ingested, after);
     }
+    this.#holdSource();
     for (const violation of sei.violations) {
       if (!/^reject: job \S+ is not accepted by that agent$/.test(violation)) this.findings.other.push(violation);
     }
     const isDisturbed = this.#history.steps.some((step) => 'scan' in step && step.troubles.length > 0);
     if (!isDisturbed) this.findings.duplicated.push(...repeats({ sei }));
+  }
+
+  /** Whoever falls back to REST for no reason proves nothing of clones. */
+  #holdSource(): void {
+    const { bitbucket, logged } = this.#parts;
+    if (!('commit_source' in this.#options.metadata) || this.#options.metadata.commit_source !== 'git') return;
+    const isDisturbed = this.#history.steps.some((step) => 'scan' in step && step.troubles.length > 0);
+    if (isDisturbed) return;
+    if (bitbucket.requests.count('git-info-refs') === 0) this.findings.other.push('nothing was cloned');
+    const fallbacks = logged.map(({ fields }) => String((fields as { code?: string } | undefined)?.code));
+    // A forced push may take a commit from the clone that Bitbucket still shows.
+    const odd = fallbacks.find((code) => code.startsWith('GIT_') && code !== 'GIT_COMMIT_MISSING');
+    if (odd !== undefined) this.findings.other.push(`a clone was not used: ${odd}`);
   }
 
   #comparable<T extends { readonly id: unknown }>(commit: T): T {
