@@ -34,15 +34,19 @@ async function bothWorlds(repositories: Repositories, metadata: object = wholeHi
     /** A job in each; the records of both, which have to be the same. */
     async scan(window: object) {
       const commits = [];
+      const pullRequests = [];
       for (const each of [byGit, byRest]) {
         const job = each.sei.addJob({ integrationId, ...window });
         expect(await each.runOnce()).toBe(0);
         commits.push(commitsOf(each, job));
+        pullRequests.push(pullRequestsOf(each, job));
         expect(each.sei.violations).toEqual([]);
         expect(each.sei.jobs().flatMap(({ failures }) => failures)).toEqual([]);
       }
       const [git = [], rest = []] = commits;
       expect(git).toEqual(rest);
+      // Their commits are counted one by one, not with the rest of the range.
+      expect(pullRequests[0]).toEqual(pullRequests[1]);
       expect(warningsOf(byGit)).toEqual([]);
       return git;
     },
@@ -53,10 +57,21 @@ async function bothWorlds(repositories: Repositories, metadata: object = wholeHi
   };
 }
 
-/** As they went over the wire, but for the port that each Bitbucket has. */
+/** But for the port that each Bitbucket has. */
+function onTheWire(world: World, value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value).replaceAll(world.bitbucket.url, 'http://bitbucket'));
+}
+
+function pullRequestsOf(world: World, job: string) {
+  const listed = onTheWire(world, world.sei.ingested(job).pullRequests) as {
+    repositoryId: number;
+    pullRequest: { id: number };
+  }[];
+  return listed.sort((a, b) => a.repositoryId - b.repositoryId || a.pullRequest.id - b.pullRequest.id);
+}
+
 function commitsOf(world: World, job: string) {
-  const text = JSON.stringify(world.sei.ingested(job).commits).replaceAll(world.bitbucket.url, 'http://bitbucket');
-  const commits = JSON.parse(text) as { commit: { id: string; commitUrl: string } }[];
+  const commits = onTheWire(world, world.sei.ingested(job).commits) as { commit: { id: string; commitUrl: string } }[];
   return commits.sort((a, b) => (a.commit.commitUrl < b.commit.commitUrl ? -1 : 1));
 }
 
