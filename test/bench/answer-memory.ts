@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { Agent, createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { crc32 } from 'node:zlib';
 import { get } from './get.ts';
 
 /** One request, as far as it has to be known to make it again. */
@@ -21,6 +22,13 @@ export interface Traffic {
   readonly throttled: number;
 }
 
+/** How long the server takes. */
+export interface Latency {
+  readonly everyMs: number;
+  /** Of one path in twenty, always the same ones, instead. */
+  readonly slowMs?: number;
+}
+
 interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -32,7 +40,7 @@ interface Answer {
  * that git takes to make a diff on this machine, which a client cannot do anything about, is in no measurement.
  */
 export class AnswerMemory {
-  latencyMs = 0;
+  latency: Latency = { everyMs: 0 };
   readonly #target: string;
   readonly #answers = new Map<string, Answer>();
   readonly #agent = new Agent({ keepAlive: true });
@@ -78,7 +86,8 @@ export class AnswerMemory {
     const accept = request.headers.accept ?? '*/*';
     this.#firstAtMs ??= performance.now();
     this.#requests.push({ path, accept });
-    if (this.latencyMs > 0) await delay(this.latencyMs);
+    const latencyMs = latencyOf(path, this.latency);
+    if (latencyMs > 0) await delay(latencyMs);
     const key = `${accept} ${path}`;
     let answer = this.#answers.get(key);
     if (answer === undefined) {
@@ -103,4 +112,8 @@ export class AnswerMemory {
     const body = Buffer.concat(await answer.toArray());
     return { status: answer.statusCode ?? 0, headers: { ...headers, 'content-length': String(body.length) }, body };
   }
+}
+
+function latencyOf(path: string, { everyMs, slowMs }: Latency): number {
+  return slowMs !== undefined && crc32(path) % 20 === 0 ? slowMs : everyMs;
 }

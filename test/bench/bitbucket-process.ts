@@ -1,7 +1,7 @@
 /** Bitbucket in a process of its own, so that its work is not the satellite's. Speaks with its parent by messages. */
 import type { RateLimit, RepositoryOptions } from '../simulators/bitbucket/options.ts';
 import { startBitbucketSimulator } from '../simulators/bitbucket/simulator.ts';
-import { AnswerMemory, type Traffic } from './answer-memory.ts';
+import { AnswerMemory, type Latency, type Traffic } from './answer-memory.ts';
 
 export interface BitbucketSettings {
   readonly repositories: readonly RepositoryOptions[];
@@ -16,7 +16,7 @@ export interface BitbucketSettings {
 export type Order =
   | { readonly kind: 'start'; readonly settings: BitbucketSettings }
   /** Begins a measurement. */
-  | { readonly kind: 'reset'; readonly latencyMs: number }
+  | { readonly kind: 'reset'; readonly latency: Latency }
   | { readonly kind: 'forget-lists' }
   | { readonly kind: 'traffic' };
 
@@ -39,7 +39,7 @@ async function follow(order: Order): Promise<Reply> {
     case 'reset':
       simulator.resetRequests();
       memory?.reset();
-      if (memory) memory.latencyMs = order.latencyMs;
+      if (memory) memory.latency = order.latency;
       cpuAtReset = process.cpuUsage();
       return {};
     case 'forget-lists':

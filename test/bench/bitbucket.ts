@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import type { Traffic } from './answer-memory.ts';
+import type { Latency, Traffic } from './answer-memory.ts';
 import type { BitbucketSettings, Order, Reply } from './bitbucket-process.ts';
 
 const program = new URL('./bitbucket-process.ts', import.meta.url);
@@ -27,8 +27,8 @@ export class Bitbucket implements AsyncDisposable {
     return this.#url;
   }
 
-  async reset(latencyMs = 0): Promise<void> {
-    await this.#ask({ kind: 'reset', latencyMs });
+  async reset(latency: Latency = { everyMs: 0 }): Promise<void> {
+    await this.#ask({ kind: 'reset', latency });
   }
 
   async forgetLists(): Promise<void> {

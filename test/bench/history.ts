@@ -8,6 +8,7 @@ import type { ScanFigures } from './satellite-scan.ts';
 import type { Surroundings } from './surroundings.ts';
 
 const latencyMs = 10;
+const latency = { everyMs: latencyMs };
 const commitsOnly = { fetch_prs: false, fetch_tags: false };
 const pairs = 3;
 
@@ -65,9 +66,9 @@ function row(name: string, { requests, processSeconds, cpuSeconds, peakRssMib }:
 async function byRest({ satellites }: Surroundings, repositories: readonly BenchRepository[]) {
   await using bitbucket = await Bitbucket.start({ repositories, fromMemory: true });
   const order = { bitbucket, toMs: Date.now() };
-  await satellites.scan({ ...order, latencyMs: 0 });
-  const everything = await satellites.scan({ ...order, latencyMs });
-  const commits = await satellites.scan({ ...order, latencyMs, metadata: commitsOnly });
+  await satellites.scan(order);
+  const everything = await satellites.scan({ ...order, latency });
+  const commits = await satellites.scan({ ...order, latency, metadata: commitsOnly });
   return { everything, commits };
 }
 
@@ -84,7 +85,7 @@ async function byGit({ satellites, dir }: Surroundings, repository: BenchReposit
   const { projectKey, slug } = repository;
   const reason = await whyNoGitSource(bitbucket, projectKey, slug);
   if (reason !== undefined) return { reason };
-  const order = { bitbucket, latencyMs, toMs: Date.now(), metadata: { ...commitsOnly, commit_source: 'git' } };
+  const order = { bitbucket, latency, toMs: Date.now(), metadata: { ...commitsOnly, commit_source: 'git' } };
   const measured: { satellite: ScanFigures; plainSeconds: number }[] = [];
   for (let pair = 0; pair < pairs; pair++) {
     const satellite = await satellites.scan(order);

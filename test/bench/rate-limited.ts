@@ -31,7 +31,7 @@ export async function rateLimited({ dir, isQuick, report, satellites }: Surround
       continue;
     }
     const metadata = source === 'git' ? { ...commitsOnly, commit_source: 'git' } : commitsOnly;
-    const scan = await satellites.scan({ bitbucket, latencyMs: 0, toMs: Date.now(), metadata });
+    const scan = await satellites.scan({ bitbucket, toMs: Date.now(), metadata });
     if (scan.commits !== commits) throw new Error(`${source}: ${scan.commits} commits instead of ${commits}`);
     rows.push({
       'under a rate limit': `${source}, ${shown(commits)} commits, measured`,

@@ -2,12 +2,14 @@ import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Folder, SatelliteProcess, satelliteFolder } from '../simulators/satellite-process.ts';
 import { type SeiSimulator, startSeiSimulator } from '../simulators/sei/simulator.ts';
-import type { MadeRequest } from './answer-memory.ts';
+import type { Latency, MadeRequest } from './answer-memory.ts';
 import { type Bitbucket, credentials } from './bitbucket.ts';
 
 export interface ScanOrder {
   readonly bitbucket: Bitbucket;
-  readonly latencyMs: number;
+  readonly latency?: Latency;
+  /** `rate_limit.max_in_flight`, where it is not what the file has when it says nothing. */
+  readonly maxInFlight?: number;
   /** The folder of a scan that came before, whose data directory is copied; absent: the first of all. */
   readonly after?: Folder;
   readonly fromMs?: number;
@@ -41,13 +43,13 @@ export class Satellites implements AsyncDisposable {
   readonly #folders: Folder[] = [];
 
   async scan(order: ScanOrder): Promise<ScanFigures & { readonly folder: Folder }> {
-    const { bitbucket, latencyMs, after, fromMs, toMs } = order;
+    const { bitbucket, latency, after, fromMs, toMs } = order;
     await using sei = await startSeiSimulator();
     const folder = await this.#folder(sei, order);
     if (after !== undefined) await cp(join(after.path, 'data'), join(folder.path, 'data'), { recursive: true });
     const window = fromMs === undefined ? {} : { from: fromMs };
     const jobId = sei.addJob({ integrationId, to: toMs, ...window, shouldFetchRepos: fromMs === undefined });
-    await bitbucket.reset(latencyMs);
+    await bitbucket.reset(latency);
     const ended = await new SatelliteProcess(folder.path, ['run', '--once']).finished();
     const { requests, seconds, unknown, throttled, cpuSeconds: serverCpuSeconds } = await bitbucket.traffic();
     if (ended.exitCode !== 0) throw new Error(`the satellite ended with ${ended.exitCode}:\n${ended.stderr}`);
@@ -72,12 +74,13 @@ export class Satellites implements AsyncDisposable {
     for (const folder of this.#folders) await folder.remove();
   }
 
-  async #folder(sei: SeiSimulator, { bitbucket, metadata }: ScanOrder): Promise<Folder> {
+  async #folder(sei: SeiSimulator, { bitbucket, metadata, maxInFlight }: ScanOrder): Promise<Folder> {
     const folder = await satelliteFolder({
       sei,
       bitbucket: { url: bitbucket.url, ...credentials },
       integrationId,
       metadata: { backfill_days: backfillDays, ...metadata },
+      ...(maxInFlight === undefined ? {} : { rateLimit: { max_in_flight: maxInFlight } }),
     });
     this.#folders.push(folder);
     return folder;
