@@ -48,6 +48,8 @@ export interface RateLimit {
   readonly refillPerSecond: number;
   /** Whether a 429 carries `Retry-After`; real servers disagree. */
   readonly retryAfter?: boolean;
+  /** The limit is a default of the server's: asked for the user's own settings, it says that there are none. */
+  readonly isUntold?: boolean;
 }
 
 export interface SimulatorOptions {

@@ -19,7 +19,8 @@ export function rateLimitSettings(call: Call): Answer {
   const { settings, representation } = call.world;
   const account = call.caller?.account;
   if (!account || userSlug(account) !== param(call, 'user').toLowerCase()) throw permissionDenied();
-  if (!settings.rateLimit) throw noSuchEntity('No rate limit settings exist for this user.');
+  if (!settings.rateLimit || settings.rateLimit.isUntold === true)
+    throw noSuchEntity('No rate limit settings exist for this user.');
   const { capacity, refillPerSecond: fillRate } = settings.rateLimit;
   return jsonAnswer({ user: representation.user(account), whitelisted: false, settings: { capacity, fillRate } });
 }
