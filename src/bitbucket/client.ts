@@ -281,9 +281,12 @@ export class BitbucketClient {
     const backOffMs = retryDelayMs(error, throttles, retryPolicy, this.#clock.random) ?? 0;
     // What is short here, and not at the server, may be there again at any moment.
     const pauseMs = error.statusCode === 429 ? backOffMs : (error.retryAfterMs ?? backOffMs);
+    if (error.statusCode === 429) {
+      this.#onPaused(error, gate.throttled(pauseMs, this.#clock.elapsedMs()), path);
+      return;
+    }
+    gate.pause(pauseMs, this.#clock.elapsedMs());
     this.#onPaused(error, pauseMs, path);
-    if (error.statusCode === 429) gate.throttled(pauseMs, this.#clock.elapsedMs());
-    else gate.pause(pauseMs, this.#clock.elapsedMs());
   }
 
   async #asAccount<T>(account: Account, path: string, timing: Timing, attempt: Attempt<T>): Promise<T> {

@@ -208,7 +208,7 @@ describe('being throttled', () => {
   test.each<[string, Record<string, string>, number]>([
     ['seconds', { 'retry-after': '7' }, 7_000],
     ['a date', { 'retry-after': 'Thu, 01 Jan 2026 00:00:09 GMT' }, 9_000],
-    ['nothing', {}, 500],
+    ['nothing', {}, 1_000],
   ])('with %s pauses the gate for everybody and waits as long', async (_name, headers, ms) => {
     nock(origin).get(`${rest}/x`).reply(429, '<html>', headers);
     nock(origin).get(`${rest}/x`).reply(200, { ok: true });
@@ -248,7 +248,7 @@ describe('being throttled', () => {
     nock(origin).get(`${rest}/x`).reply(200, {});
     const { client, gate } = setUp();
     await client.getJson('x');
-    expect(gate.pauses).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+    expect(gate.pauses).toEqual([1_000, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
   });
 
   test('keeps the other requests of the server out as well', async () => {
