@@ -11,6 +11,8 @@ export interface Account {
   refusal?: SatelliteError;
   /** The same for clones, where Bitbucket takes the credential for requests but not for git: no clone is tried with it again. */
   gitRefusal?: SatelliteError;
+  /** Base URLs of servers that have sent it a raw diff. */
+  readonly rawDiffsOf: Set<string>;
 }
 
 /**
@@ -26,7 +28,7 @@ export class Accounts {
     return allCredentials.map((credentials) => {
       const authorization = authorizationOf(credentials);
       const gate = entry(this.#gates, `${origin} ${userOf(credentials)}`, () => new Gate(rateLimit));
-      return entry(this.#accounts, `${origin} ${authorization}`, () => ({ authorization, gate }));
+      return entry(this.#accounts, `${origin} ${authorization}`, () => newAccount(authorization, gate));
     });
   }
 
@@ -37,7 +39,11 @@ export class Accounts {
 
 /** For a single credential, whichever gate it is to use. */
 export function soleAccount({ credentials }: Pick<IntegrationConfig, 'credentials'>, gate: Gate): Account[] {
-  return [{ authorization: authorizationOf(credentials), gate }];
+  return [newAccount(authorizationOf(credentials), gate)];
+}
+
+function newAccount(authorization: string, gate: Gate): Account {
+  return { authorization, gate, rawDiffsOf: new Set() };
 }
 
 /** The one with the shortest queue, of those that are let in now if there are any; undefined: all are refused. */

@@ -1,6 +1,25 @@
 import { SatelliteError } from '../errors.ts';
 import type { Account } from './accounts.ts';
 import type { Bitbucket } from './bitbucket.ts';
+import type { BucketLimit } from './token-bucket.ts';
+import type { BitbucketRateLimit } from './types.ts';
+
+/** Clocks differ, and what is left over here fills what others have taken there. */
+const refillPart = 0.99;
+
+/**
+ * The part of the server's bucket that is used: a tenth is for whoever else comes as this user, and never less than what
+ * flows in while requests that started one after the other arrive together.
+ *
+ * @returns undefined: no limit is known
+ */
+export function usableLimit(limit: BitbucketRateLimit | undefined): BucketLimit | undefined {
+  const { fillRate, capacity } = limit?.settings ?? {};
+  if (limit?.whitelisted === true || typeof fillRate !== 'number' || !(fillRate > 0)) return undefined;
+  const size = capacity ?? 0;
+  const usable = Math.max(1, size - Math.max(size / 10, fillRate / 2));
+  return { capacity: usable, requestsPerSecond: fillRate * refillPart };
+}
 
 /**
  * Asks, once per account and process, for the rate that the server allows it, and keeps to it from then on: with it no
@@ -11,8 +30,7 @@ export async function obeyAllowedRate(account: Account, bitbucket: Bitbucket): P
   try {
     const userName = await bitbucket.userName();
     const limit = userName === undefined ? undefined : await bitbucket.rateLimit(userName);
-    const isExempt = limit === undefined || limit.whitelisted === true;
-    account.gate.limitTo(isExempt ? undefined : (limit.settings?.fillRate ?? undefined));
+    account.gate.limitTo(usableLimit(limit));
   } catch (error) {
     // Refused credentials end the job wherever they are met; nothing else about a mere courtesy may.
     if (!(error instanceof SatelliteError) || error.kind === 'auth' || error.kind === 'config') throw error;

@@ -8,12 +8,15 @@ export interface Answer {
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
   readonly url: string;
+  /** To git Bitbucket answers in other forms: its 404 is taken for one in any. */
+  readonly isForGit?: boolean;
 }
 
 /**
  * What an answer other than 2xx means (bitbucket-dc-rest §2 "Error answers"). Bitbucket's 401 is also its word for "not
- * permitted here", and its 404 for "this version has no such resource": the exception's name and the presence of
- * `errors[]` tell them apart. Names are compared by their last part, as their packages changed over the years.
+ * permitted here", and its 404 for "this version has no such resource": the exception's name and the form of the body
+ * tell them apart. Names are compared by their last part, as their packages changed over the years. A 404 in none of
+ * Bitbucket's forms is that of a proxy, and says nothing about Bitbucket.
  */
 export function answerError(answer: Answer, nowMs: number): SatelliteError {
   const { statusCode, headers, url } = answer;
@@ -45,13 +48,19 @@ export function answerError(answer: Answer, nowMs: number): SatelliteError {
       }
       return error('Not permitted', forbidden);
     case 404:
-      if (first === undefined) {
+      if (first !== undefined)
+        return error('Not found', { code: notFoundCode(exception, first.message), kind: 'gone' });
+      if (answer.isForGit || isUnknownRoute(answer.body)) {
         return error('This version of Bitbucket does not know the resource', {
           code: 'BITBUCKET_ROUTE_UNKNOWN',
           kind: 'unsupported',
         });
       }
-      return error('Not found', { code: notFoundCode(exception, first.message), kind: 'gone' });
+      return error('Something before Bitbucket says that there is nothing', {
+        code: 'BITBUCKET_ANSWER_UNREADABLE',
+        kind: 'retryable',
+        hint: 'A proxy or load balancer answers in the place of Bitbucket: check the url, and that all paths below it get through.',
+      });
     case 409:
       return error('Not possible in this state', { code: 'BITBUCKET_CONFLICT', kind: 'gone' });
     case 429: {
@@ -104,6 +113,16 @@ function readFirstError(body: string): RestError | undefined {
     return { message: textOrNothing(message), exceptionName: textOrNothing(exceptionName) };
   } catch {
     return undefined;
+  }
+}
+
+/** As Bitbucket says it, in JSON or XML: `status-code` without `errors[]`. */
+function isUnknownRoute(body: string): boolean {
+  if (/^\s*(?:<\?xml[^>]*>\s*)?<status>\s*<status-code>404</.test(body)) return true;
+  try {
+    return Object(JSON.parse(body))['status-code'] === 404;
+  } catch {
+    return false;
   }
 }
 

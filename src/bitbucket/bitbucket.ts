@@ -86,8 +86,10 @@ export class Bitbucket {
         `admin/rate-limit/settings/users/${encodeURIComponent(userName)}`,
       );
     } catch (error) {
-      if (!(error instanceof SatelliteError) || !['gone', 'unsupported', 'permission'].includes(error.kind))
-        throw error;
+      if (!(error instanceof SatelliteError)) throw error;
+      // A proxy may hide all of /admin.
+      const isHidden = error.statusCode === 404;
+      if (!isHidden && !['gone', 'unsupported', 'permission'].includes(error.kind)) throw error;
       return undefined;
     }
   }
@@ -148,17 +150,39 @@ export class Bitbucket {
    * The files of a commit against its first parent with their line counts. The raw text is asked for, streamed and
    * counted: few bytes, no cap. A server that does not know it is remembered and asked for JSON from then on, whose
    * answer may be cut.
+   *
+   * @throws SatelliteError `BITBUCKET_ROUTE_UNKNOWN`, retryable: this server has sent raw diffs before, does not know them
+   * now, and the other form is cut
    */
   async commitFiles(repository: RepositoryPath, commit: BitbucketCommit): Promise<CommitFiles> {
-    if (this.#rawDiffKnown) {
-      try {
-        return await this.#rawDiff(repository, commit);
-      } catch (error) {
-        if (!(error instanceof SatelliteError) || !jsonMayDo.has(error.code)) throw error;
-        // Everything but an unknown route is a matter of this commit alone.
-        if (error.code === 'BITBUCKET_ROUTE_UNKNOWN') this.#rawDiffKnown = false;
-      }
+    let raw = this.#rawDiffKnown ? await this.#tryRawDiff(repository, commit) : undefined;
+    if (raw !== undefined && !(raw instanceof SatelliteError)) return raw;
+    const counted = await this.#jsonDiff(repository, commit);
+    if (!counted.truncated) return counted;
+    // What is counted here is kept for ever and SEI never corrects it: what is cut short is taken only where there is
+    // no other form now, and never was on this server.
+    raw ??= await this.#tryRawDiff(repository, commit);
+    if (!(raw instanceof SatelliteError)) return raw;
+    if (raw.code === 'BITBUCKET_ROUTE_UNKNOWN' && this.client.hasSentRawDiff) throw suddenlyUnknown(raw);
+    return counted;
+  }
+
+  /** The error of a raw diff where the JSON form may do instead; others are thrown. */
+  async #tryRawDiff(repository: RepositoryPath, commit: BitbucketCommit): Promise<CommitFiles | SatelliteError> {
+    try {
+      const counted = await this.#rawDiff(repository, commit);
+      this.#rawDiffKnown = true;
+      this.client.noteRawDiff();
+      return counted;
+    } catch (error) {
+      if (!(error instanceof SatelliteError) || !jsonMayDo.has(error.code)) throw error;
+      // Everything but an unknown route is a matter of this commit alone.
+      if (error.code === 'BITBUCKET_ROUTE_UNKNOWN') this.#rawDiffKnown = this.client.hasSentRawDiff;
+      return error;
     }
+  }
+
+  async #jsonDiff(repository: RepositoryPath, commit: BitbucketCommit): Promise<CommitFiles> {
     const diff = await this.client.getJson<BitbucketJsonDiff>(
       `${pathOf(repository)}/commits/${encodeURIComponent(commit.id)}/diff`,
       { contextLines: 0, withComments: false },
@@ -214,6 +238,15 @@ export class Bitbucket {
       },
     );
   }
+}
+
+function suddenlyUnknown(cause: SatelliteError): SatelliteError {
+  return new SatelliteError('Bitbucket does not know the raw diff any more, and the JSON form of it is cut short', {
+    code: 'BITBUCKET_ROUTE_UNKNOWN',
+    kind: 'retryable',
+    cause,
+    ...(cause.url === undefined ? {} : { url: cause.url }),
+  });
 }
 
 /** Keys and slugs may hold `~`, dots, `#`, `%`, `+` and spaces. */

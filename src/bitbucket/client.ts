@@ -84,6 +84,7 @@ export interface ClientOptions {
 export class BitbucketClient {
   readonly counts: RequestCounts = { requests: 0, throttled: 0, retried: 0 };
   readonly #http: Got;
+  readonly #baseUrl: string;
   readonly #newGitHttp: () => Got;
   #gitHttp: Got | undefined;
   readonly #accounts: readonly Account[];
@@ -106,6 +107,7 @@ export class BitbucketClient {
     });
     this.#newGitHttp = () =>
       createHttp({ ...way, baseUrl: integration.url, headers: { accept: '*/*' }, timeoutMs: gitTimeoutMs });
+    this.#baseUrl = integration.url;
     this.#accounts = options.accounts;
     this.#proxy = options.proxy;
     this.#probing = options.probing;
@@ -115,6 +117,15 @@ export class BitbucketClient {
     this.#onPaused = options.onPaused ?? (() => undefined);
     this.#onRetry = options.onRetry ?? (() => undefined);
     this.#observer = options.observer;
+  }
+
+  /** Whether this server has sent a raw diff to this process, in whatever job. */
+  get hasSentRawDiff(): boolean {
+    return this.#accounts.some(({ rawDiffsOf }) => rawDiffsOf.has(this.#baseUrl));
+  }
+
+  noteRawDiff(): void {
+    for (const { rawDiffsOf } of this.#accounts) rawDiffsOf.add(this.#baseUrl);
   }
 
   /** @param path below `/rest/api/latest`, each segment already encoded */
@@ -156,7 +167,7 @@ export class BitbucketClient {
         timeout: { request: diffTimeoutMs },
         ...this.#abortable(),
       });
-      return this.#streamed(stream, (headers) => consume(stream, String(headers['content-type'] ?? '')));
+      return this.#streamed(stream, false, (headers) => consume(stream, String(headers['content-type'] ?? '')));
     });
   }
 
@@ -172,7 +183,8 @@ export class BitbucketClient {
   ): Promise<T> {
     this.#gitHttp ??= this.#newGitHttp();
     const http = this.#gitHttp;
-    const passed = await this.#retried(path, { measuresServer: false, isForGit: true }, async (authorization) => {
+    const isForGit = true;
+    const passed = await this.#retried(path, { measuresServer: false, isForGit }, async (authorization) => {
       const stream = http.stream(path, {
         method,
         headers: { ...headers, authorization },
@@ -180,7 +192,7 @@ export class BitbucketClient {
         ...(body === undefined ? {} : { body }),
         ...this.#abortable(),
       });
-      return this.#streamed(stream, async (answerHeaders) => {
+      return this.#streamed(stream, isForGit, async (answerHeaders) => {
         // From here on an attempt is not repeated: what has passed has passed.
         try {
           return { value: await consume(stream, answerHeaders) };
@@ -193,7 +205,11 @@ export class BitbucketClient {
     throw networkError(passed.error, 'BITBUCKET', `${http.defaults.options.prefixUrl}${path}`);
   }
 
-  async #streamed<T>(stream: Request, consume: (headers: IncomingHttpHeaders) => Promise<T>): Promise<T> {
+  async #streamed<T>(
+    stream: Request,
+    isForGit: boolean,
+    consume: (headers: IncomingHttpHeaders) => Promise<T>,
+  ): Promise<T> {
     try {
       const response = await new Promise<{ statusCode: number; headers: IncomingHttpHeaders; url: string }>(
         (resolve, reject) => {
@@ -202,7 +218,7 @@ export class BitbucketClient {
       );
       const { statusCode, headers, url } = response;
       if (statusCode === 200) return await consume(headers);
-      throw this.#answerError({ statusCode, headers, body: await readStart(stream), url });
+      throw this.#answerError({ statusCode, headers, body: await readStart(stream), url, isForGit });
     } finally {
       stream.destroy();
     }
@@ -265,9 +281,12 @@ export class BitbucketClient {
     const backOffMs = retryDelayMs(error, throttles, retryPolicy, this.#clock.random) ?? 0;
     // What is short here, and not at the server, may be there again at any moment.
     const pauseMs = error.statusCode === 429 ? backOffMs : (error.retryAfterMs ?? backOffMs);
+    if (error.statusCode === 429) {
+      this.#onPaused(error, gate.throttled(pauseMs, this.#clock.elapsedMs()), path);
+      return;
+    }
+    gate.pause(pauseMs, this.#clock.elapsedMs());
     this.#onPaused(error, pauseMs, path);
-    if (error.statusCode === 429) gate.throttled(pauseMs, this.#clock.elapsedMs());
-    else gate.pause(pauseMs, this.#clock.elapsedMs());
   }
 
   async #asAccount<T>(account: Account, path: string, timing: Timing, attempt: Attempt<T>): Promise<T> {

@@ -2,6 +2,15 @@ import PQueue from 'p-queue';
 import { type InFlightLimit, newInFlightLimit, nextInFlightLimit, placesOf } from './in-flight-limit.ts';
 import { afterAnswer, afterThrottled, isLearning, type LearnedRate, unknownRate } from './learned-rate.ts';
 import { Pace } from './pace.ts';
+import type { BucketLimit } from './token-bucket.ts';
+
+/** 429s show how fast a bucket fills, and not how much it holds: two, so that a timer that is late loses nothing. */
+const unknownCapacity = 2;
+
+/** Nearly every limit that somebody sets up grants one request more within it. */
+const unknownRefillMs = 1_000;
+/** By so much more or less than another may a request be under way. */
+const jitterMs = 100;
 
 export interface GateOptions {
   readonly maxInFlight: number;
@@ -15,16 +24,19 @@ export interface GateOptions {
  *
  * Open → `throttled` (the server said 429) → closed for everybody until the longest pause asked for has passed → open.
  * While it is open, places adapt to what the server bears (`in-flight-limit.ts`) and the rate to what it allows: as
- * configured, as the server says (`limitTo`), or as its 429s show (`learned-rate.ts`), whichever is least. Nothing here
+ * configured, as the server says (`limitTo`), and as its 429s show (`learned-rate.ts`), all of them at once. Nothing here
  * survives a crash, and nothing has to: a new process starts with an open gate. `close` ends it for good.
  */
 export class Gate {
   readonly #places: PQueue;
   readonly #pace = new Pace();
-  readonly #configuredRate: number | undefined;
-  #allowedRate: number | undefined;
+  #configuredRate: number | undefined;
+  #allowed: BucketLimit | undefined;
   #knowsAllowedRate = false;
+  #bucketLimit: BucketLimit | undefined;
   #learned: LearnedRate = unknownRate;
+  /** Since the last answer somebody had to wait. */
+  #hasHeldBack = false;
   #inFlightLimit: InFlightLimit;
   #reopensAtElapsedMs = 0;
   /** When the pause under way began; undefined: open. */
@@ -37,7 +49,19 @@ export class Gate {
     this.#inFlightLimit = newInFlightLimit(maxInFlight);
     this.#places = new PQueue({ concurrency: placesOf(this.#inFlightLimit) });
     this.#configuredRate = requestsPerSecond;
-    this.#setPace();
+    this.#pace.setWindow(requestsPerSecond);
+  }
+
+  /** What is configured, when it is no longer what the gate was made with. */
+  keepTo({ maxInFlight, requestsPerSecond }: GateOptions): void {
+    if (maxInFlight !== this.#inFlightLimit.maxInFlight) {
+      const limit = Math.min(this.#inFlightLimit.limit, maxInFlight);
+      this.#inFlightLimit = { ...this.#inFlightLimit, maxInFlight, limit };
+      this.#places.concurrency = Math.min(this.#places.concurrency, placesOf(this.#inFlightLimit));
+    }
+    if (requestsPerSecond === this.#configuredRate) return;
+    this.#configuredRate = requestsPerSecond;
+    this.#pace.setWindow(requestsPerSecond);
   }
 
   /** Waiting requests. */
@@ -65,27 +89,32 @@ export class Gate {
 
   /** Undefined: none. */
   get requestsPerSecond(): number | undefined {
-    return this.#pace.requestsPerSecond;
+    const rates = [this.#configuredRate, this.#allowed?.requestsPerSecond, this.#learned.requestsPerSecond];
+    const known = rates.filter((rate) => rate !== undefined);
+    return known.length === 0 ? undefined : Math.min(...known);
   }
 
-  /** @param onTurn told, just before the task, how long it waited for the rate and for pauses: not for a place */
+  /**
+   * @param onTurn told, at the moment from which on nobody can keep the task from starting, how long it waited for the rate
+   * and for pauses: not for a place
+   */
   async run<T>(task: () => Promise<T>, signal?: AbortSignal, onTurn?: (waitedMs: number) => void): Promise<T> {
     const pausedBeforeMs = this.#pausedSoFarMs();
     const work = async () => {
       const begunAtMs = performance.now();
       const pausedMs = this.#pausedSoFarMs() - pausedBeforeMs;
-      await this.#pace.turn(signal);
-      onTurn?.(pausedMs + performance.now() - begunAtMs);
+      if (pausedMs > 0) this.#hasHeldBack = true;
+      await this.#pace.turn(() => onTurn?.(pausedMs + performance.now() - begunAtMs), signal);
       return task();
     };
     return this.#places.add(work, signal ? { signal } : {});
   }
 
-  /** What the server itself allows this user. */
-  limitTo(requestsPerSecond: number | undefined): void {
+  /** What the server itself allows this user; undefined: it does not say, or sets no limit. */
+  limitTo(limit: BucketLimit | undefined): void {
     this.#knowsAllowedRate = true;
-    this.#allowedRate = requestsPerSecond !== undefined && requestsPerSecond > 0 ? requestsPerSecond : undefined;
-    this.#setPace();
+    this.#allowed = limit;
+    this.#setBucket();
   }
 
   /**
@@ -96,9 +125,9 @@ export class Gate {
   answered(latencyMs: number | undefined, elapsedMs: number): void {
     if (latencyMs !== undefined)
       this.#inFlightLimit = nextInFlightLimit(this.#inFlightLimit, { kind: 'answered', latencyMs });
-    this.#learned = afterAnswer(this.#learned, elapsedMs);
+    this.#learned = afterAnswer(this.#learned, elapsedMs, this.#takeHeldBack());
     this.#setPlaces(elapsedMs);
-    this.#setPace();
+    this.#setBucket();
   }
 
   /** 503: the server has too much to do, whoever asks. */
@@ -107,12 +136,23 @@ export class Gate {
     this.#setPlaces(elapsedMs);
   }
 
-  /** 429: this user has asked too often. Nobody is let in for `pauseMs`; a shorter pause does not shorten a longer one. */
-  throttled(pauseMs: number, elapsedMs: number): void {
-    this.#learned = afterThrottled(this.#learned, elapsedMs);
+  /**
+   * 429: this user has asked too often. Nobody is let in for `pauseMs`, and for long enough that the bucket can hold
+   * something again: a back-off may be so short that the first to come would be refused once more.
+   *
+   * @returns how long that is
+   */
+  throttled(pauseMs: number, elapsedMs: number): number {
+    const knownPerSecond = this.#allowed?.requestsPerSecond;
+    this.#learned = afterThrottled(this.#learned, elapsedMs, this.#takeHeldBack(), knownPerSecond);
     this.overloaded(elapsedMs);
-    this.#setPace();
-    this.pause(pauseMs, elapsedMs);
+    this.#setBucket();
+    this.#pace.drain();
+    const rate = this.requestsPerSecond;
+    const refilledMs = rate === undefined ? unknownRefillMs : (2 / rate) * 1_000 + jitterMs;
+    const ms = Math.max(pauseMs, refilledMs);
+    this.pause(ms, elapsedMs);
+    return ms;
   }
 
   /** Lets nobody in for `ms`; a shorter pause does not shorten one that is under way. */
@@ -149,10 +189,22 @@ export class Gate {
     if (places !== this.#places.concurrency) this.#places.concurrency = places;
   }
 
-  #setPace(): void {
-    const rates = [this.#configuredRate, this.#allowedRate, this.#learned.requestsPerSecond];
-    const known = rates.filter((rate) => rate !== undefined);
-    const requestsPerSecond = known.length === 0 ? undefined : Math.min(...known);
-    if (requestsPerSecond !== this.#pace.requestsPerSecond) this.#pace.requestsPerSecond = requestsPerSecond;
+  #takeHeldBack(): boolean {
+    const hasHeldBack = this.#pace.takeHeldBack() || this.#hasHeldBack;
+    // Whoever waits for a place now has waited when the next answer comes.
+    this.#hasHeldBack = this.waiting > 0;
+    return hasHeldBack;
+  }
+
+  #setBucket(): void {
+    const learned = this.#learned.requestsPerSecond;
+    const allowed = this.#allowed?.requestsPerSecond;
+    const { capacity, requestsPerSecond } = this.#bucketLimit ?? {};
+    const rate = learned === undefined || allowed === undefined ? (learned ?? allowed) : Math.min(learned, allowed);
+    const size = rate === undefined ? undefined : (this.#allowed?.capacity ?? unknownCapacity);
+    if (rate === requestsPerSecond && size === capacity) return;
+    this.#bucketLimit =
+      rate === undefined || size === undefined ? undefined : { capacity: size, requestsPerSecond: rate };
+    this.#pace.setBucket(this.#bucketLimit);
   }
 }

@@ -1,4 +1,5 @@
 import PQueue from 'p-queue';
+import { afterStart, type BucketLimit, bucketDelayMs, emptied, resized, type TokenBucket } from './token-bucket.ts';
 
 const secondMs = 1_000;
 
@@ -16,29 +17,54 @@ export function turnDelayMs(starts: readonly number[], requestsPerSecond: number
 }
 
 /**
- * Lets requests start one after the other, at a rate that may change at any time: who waits already waits under the new
+ * Lets requests start one after the other, at rates that may change at any time: who waits already waits under the new
  * one, and what has started counts on under it. That is what p-queue's own window cannot do, whose rate is fixed: with
  * a second queue beside the first, a pause leaves one of them behind and a change lets two windows in at once.
+ *
+ * Two rules may hold, and a request waits for both: the window is the operator's word and knows no burst; the bucket is
+ * what the server does.
  */
 export class Pace {
   readonly #turns = new PQueue({ concurrency: 1 });
   readonly #starts: number[] = [];
   readonly #sleepers = new Set<() => void>();
-  #requestsPerSecond: number | undefined;
+  #started = 0;
+  #windowPerSecond: number | undefined;
+  #bucket: TokenBucket | undefined;
   #isPaused = false;
+  #hasHeldBack = false;
 
   get waiting(): number {
     return this.#turns.size + this.#turns.pending;
   }
 
-  /** Undefined: none. */
-  get requestsPerSecond(): number | undefined {
-    return this.#requestsPerSecond;
+  /** Never more than this many starts in any one second; undefined: no such rule. */
+  setWindow(requestsPerSecond: number | undefined): void {
+    this.#windowPerSecond = requestsPerSecond;
+    this.#wake();
   }
 
-  set requestsPerSecond(requestsPerSecond: number | undefined) {
-    this.#requestsPerSecond = requestsPerSecond;
+  /**
+   * Never more than the bucket holds, and what fills it. Undefined: no such rule.
+   *
+   * How full the bucket is when it becomes known depends on what this user has asked before, and an earlier process may
+   * have emptied it a moment before this one began: `performance.now()` is the age of the process, and the bucket is taken
+   * for one that was empty at its beginning. So one that is started again and again does not burst each time.
+   */
+  setBucket(limit: BucketLimit | undefined): void {
+    const nowMs = performance.now();
+    if (limit === undefined) this.#bucket = undefined;
+    else if (this.#bucket !== undefined) this.#bucket = resized(this.#bucket, limit, nowMs);
+    else {
+      const most = Math.min(limit.capacity, (nowMs / secondMs) * limit.requestsPerSecond);
+      this.#bucket = { ...limit, tokens: Math.max(0, most - this.#started), atMs: nowMs };
+    }
     this.#wake();
+  }
+
+  /** The server has said that its bucket is empty. */
+  drain(): void {
+    if (this.#bucket !== undefined) this.#bucket = emptied(this.#bucket, performance.now());
   }
 
   pause(): void {
@@ -50,38 +76,63 @@ export class Pace {
     this.#wake();
   }
 
-  /** Resolves when the caller may start, or rejects with the signal's reason. */
-  async turn(signal?: AbortSignal): Promise<void> {
-    if (this.#requestsPerSecond === undefined && !this.#isPaused && this.waiting === 0) {
-      // What starts before a rate is known counts under it, or the first second of the rate would be a burst.
-      this.#note(performance.now());
-      return;
-    }
-    await this.#turns.add(() => this.#wait(signal), signal ? { signal } : {});
+  /** Whether somebody had to wait here since this was asked last. */
+  takeHeldBack(): boolean {
+    const hasHeldBack = this.#hasHeldBack || this.waiting > 0;
+    this.#hasHeldBack = false;
+    return hasHeldBack;
   }
 
-  async #wait(signal: AbortSignal | undefined): Promise<void> {
+  /**
+   * Resolves when the caller may start, or rejects with the signal's reason.
+   *
+   * @param onTurn called at the very moment from which on the start counts
+   */
+  async turn(onTurn: () => void, signal?: AbortSignal): Promise<void> {
+    const isFree = this.#windowPerSecond === undefined && this.#bucket === undefined;
+    if (isFree && !this.#isPaused && this.waiting === 0) {
+      signal?.throwIfAborted();
+      // What starts before a rate is known counts under it, or the first second of the rate would be a burst.
+      this.#note(performance.now());
+      onTurn();
+      return;
+    }
+    await this.#turns.add(() => this.#wait(onTurn, signal), signal ? { signal } : {});
+  }
+
+  async #wait(onTurn: () => void, signal: AbortSignal | undefined): Promise<void> {
     const wake = () => this.#wake();
     signal?.addEventListener('abort', wake, { once: true });
     for (;;) {
       const nowMs = performance.now();
-      const rate = this.#requestsPerSecond;
-      const delayMs = rate === undefined ? 0 : turnDelayMs(this.#starts, rate, nowMs);
+      const delayMs = this.#delayMs(nowMs);
       // One that was given up does not count: its turn is the next one's.
       if (signal?.aborted) break;
       if (!this.#isPaused && delayMs === 0) {
         this.#note(nowMs);
+        onTurn();
         break;
       }
+      this.#hasHeldBack = true;
       await this.#sleep(this.#isPaused ? undefined : delayMs);
     }
     signal?.removeEventListener('abort', wake);
+  }
+
+  #delayMs(nowMs: number): number {
+    const rate = this.#windowPerSecond;
+    return Math.max(
+      rate === undefined ? 0 : turnDelayMs(this.#starts, rate, nowMs),
+      this.#bucket === undefined ? 0 : bucketDelayMs(this.#bucket, nowMs),
+    );
   }
 
   /** A slower rate may look back further than a second, but then it finds no more than the faster one let in. */
   #note(nowMs: number): void {
     while (nowMs - (this.#starts[0] ?? nowMs) >= 10 * secondMs) this.#starts.shift();
     this.#starts.push(nowMs);
+    this.#started++;
+    if (this.#bucket !== undefined) this.#bucket = afterStart(this.#bucket, nowMs);
   }
 
   /** @param ms undefined: until it is woken */

@@ -32,7 +32,7 @@ async function askServer(bitbucket: Bitbucket, url: string) {
   try {
     return await bitbucket.server();
   } catch (error) {
-    const isElsewhere = error instanceof SatelliteError && (error.kind === 'unsupported' || error.kind === 'gone');
+    const isElsewhere = error instanceof SatelliteError && error.statusCode === 404;
     throw isElsewhere ? notBitbucket(url, error) : error;
   }
 }

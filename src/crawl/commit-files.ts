@@ -98,6 +98,8 @@ function isOfThisDiff(error: unknown): error is SatelliteError {
   return (
     error instanceof SatelliteError &&
     error.kind === 'retryable' &&
+    // What a proxy says in the place of the server says nothing about a diff.
+    error.code !== 'BITBUCKET_ANSWER_UNREADABLE' &&
     (error.statusCode !== undefined || error.code === 'BITBUCKET_TIMEOUT')
   );
 }

@@ -248,8 +248,8 @@ describe('a rate that changes', () => {
     const { starts, ended } = send(gate, 8);
     await jest.advanceTimersByTimeAsync(100);
     gate.throttled(5_000, Date.now());
-    gate.limitTo(1);
-    gate.limitTo(3);
+    gate.keepTo({ maxInFlight: 100, requestsPerSecond: 1 });
+    gate.limitTo({ capacity: 2, requestsPerSecond: 3 });
     await jest.runAllTimersAsync();
     expect(starts).toHaveLength(8);
     await ended;
@@ -259,7 +259,7 @@ describe('a rate that changes', () => {
     const gate = new Gate({ maxInFlight: 100, requestsPerSecond: 2 });
     const { starts, ended } = send(gate, 8);
     await jest.advanceTimersByTimeAsync(100);
-    gate.limitTo(1);
+    gate.keepTo({ maxInFlight: 100, requestsPerSecond: 1 });
     gate.pause(5_000, Date.now());
     const pausedAtMs = Date.now();
     await jest.runAllTimersAsync();
@@ -271,21 +271,27 @@ describe('a rate that changes', () => {
   test('by what 429s show, holds for those who wait already', async () => {
     const gate = new Gate({ maxInFlight: 100 });
     gate.throttled(0, Date.now());
+    const under = send(gate, 5);
+    await jest.advanceTimersByTimeAsync(800);
     for (let n = 0; n < 5; n++) {
-      await jest.advanceTimersByTimeAsync(1_000);
+      await jest.advanceTimersByTimeAsync(200);
       gate.answered(10, Date.now());
     }
+    await under.ended;
     gate.throttled(0, Date.now());
-    expect(gate.requestsPerSecond).toBeCloseTo(0.98, 1);
-    const { starts, ended } = send(gate, 4);
+    expect(gate.requestsPerSecond).toBeCloseTo((5 / 1.8) * 0.98, 1);
+    const { starts, ended } = send(gate, 6);
     await jest.runAllTimersAsync();
     await ended;
-    expect(mostStartsWithin(1_000, starts)).toBe(1);
+    // Two have come together during the pause.
+    expect(mostStartsWithin(1_000, starts)).toBe(4);
+    expect((starts.at(-1) ?? 0) - (starts[0] ?? 0)).toBeGreaterThan(1_000);
   });
 
   test('to none lets everybody in', async () => {
+    await jest.advanceTimersByTimeAsync(60_000);
     const gate = new Gate({ maxInFlight: 100 });
-    gate.limitTo(1);
+    gate.limitTo({ capacity: 1, requestsPerSecond: 1 });
     const { starts, ended } = send(gate, 5);
     await jest.advanceTimersByTimeAsync(10);
     expect(starts).toHaveLength(1);
@@ -301,7 +307,7 @@ describe('a rate that changes', () => {
     const step = fc.oneof(
       fc.record({ send: fc.integer({ min: 1, max: 8 }) }),
       fc.record({ waitMs: fc.integer({ min: 1, max: 2_500 }) }),
-      fc.record({ limitTo: fc.constantFrom(1, 2, 3, 5) }),
+      fc.record({ keepTo: fc.constantFrom(1, 2, 3, 5) }),
       fc.record({ pauseMs: fc.integer({ min: 1, max: 2_000 }) }),
     );
     await fc.assert(
@@ -314,8 +320,8 @@ describe('a rate that changes', () => {
           else if ('waitMs' in action) await jest.advanceTimersByTimeAsync(action.waitMs);
           else if ('pauseMs' in action) gate.pause(action.pauseMs, Date.now());
           else {
-            gate.limitTo(action.limitTo);
-            rates.push({ fromMs: Date.now(), perSecond: action.limitTo });
+            gate.keepTo({ maxInFlight: 100, requestsPerSecond: action.keepTo });
+            rates.push({ fromMs: Date.now(), perSecond: action.keepTo });
           }
         }
         await jest.runAllTimersAsync();
@@ -333,6 +339,70 @@ describe('a rate that changes', () => {
       }),
       { numRuns: 100 },
     );
+  });
+});
+
+test('a bucket lets no stretch see more than it holds and what fills it meanwhile', async () => {
+  const limit = fc.record({
+    capacity: fc.integer({ min: 1, max: 20 }),
+    requestsPerSecond: fc.double({ min: 0.5, max: 10, noNaN: true }),
+  });
+  const arrivals = fc.array(fc.record({ afterMs: fc.nat(3_000), count: fc.integer({ min: 1, max: 12 }) }), {
+    minLength: 1,
+    maxLength: 10,
+  });
+  await fc.assert(
+    fc.asyncProperty(limit, arrivals, async ({ capacity, requestsPerSecond }, bursts) => {
+      const gate = new Gate({ maxInFlight: 100 });
+      gate.limitTo({ capacity, requestsPerSecond });
+      const starts: number[] = [];
+      const runs: Promise<void>[] = [];
+      for (const { afterMs, count } of bursts) {
+        await jest.advanceTimersByTimeAsync(afterMs);
+        for (let n = 0; n < count; n++) runs.push(gate.run(async () => void starts.push(performance.now())));
+      }
+      await jest.runAllTimersAsync();
+      await Promise.all(runs);
+      expect(starts).toHaveLength(bursts.reduce((sum, { count }) => sum + count, 0));
+      starts.forEach((from, first) => {
+        starts.slice(first).forEach((to, more) => {
+          const given = capacity + ((to - from) / 1_000) * requestsPerSecond;
+          expect(more + 1).toBeLessThanOrEqual(given + 1e-3);
+        });
+      });
+    }),
+    { numRuns: 100 },
+  );
+});
+
+describe('what is configured', () => {
+  test('may become stricter while requests are under way and others wait', async () => {
+    const gate = new Gate({ maxInFlight: 8 });
+    const run = () => gate.run(() => new Promise<void>((resolve) => setTimeout(resolve, 1_000)));
+    const runs = Array.from({ length: 16 }, run);
+    gate.keepTo({ maxInFlight: 2 });
+    await jest.advanceTimersByTimeAsync(1_500);
+    expect(gate.inFlight).toBe(2);
+    for (let n = 0; n < 100; n++) gate.answered(10, Date.now());
+    expect(gate.places).toBe(2);
+    await jest.runAllTimersAsync();
+    await Promise.all(runs);
+  });
+});
+
+describe('a 429', () => {
+  test.each([
+    ['a second where nothing is known of the bucket', undefined, 0, 1_000],
+    ['what it takes to fill by two where it is', { capacity: 60, requestsPerSecond: 5 }, 0, 500],
+    ['what was asked for, where that is longer', { capacity: 60, requestsPerSecond: 5 }, 3_000, 3_000],
+  ])('closes the gate for %s', async (_name, limit, pauseMs, expected) => {
+    const gate = new Gate({ maxInFlight: 4 });
+    gate.limitTo(limit);
+    expect(gate.throttled(pauseMs, performance.now())).toBe(expected);
+    const askedAtMs = performance.now();
+    const started = gate.run(async () => performance.now());
+    await jest.runAllTimersAsync();
+    expect((await started) - askedAtMs).toBe(expected);
   });
 });
 

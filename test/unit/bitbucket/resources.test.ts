@@ -290,10 +290,53 @@ describe('the files of a commit', () => {
     expect(await own.commitFiles(ledger, commit('d', 'p'))).toEqual(counted);
   });
 
+  const cutDiff = { ...jsonDiff, truncated: true };
+  const text = { 'content-type': 'text/plain' };
+
   test('that the server cut short are marked', async () => {
     raw('c', 'p').reply(404, unknownRouteJson);
-    json('c').reply(200, { ...jsonDiff, truncated: true });
+    json('c').reply(200, cutDiff);
     expect(await bitbucket().commitFiles(ledger, commit('c', 'p'))).toEqual({ ...counted, truncated: true });
+  });
+
+  test('one 404 of a proxy in the place of a raw diff does not make JSON of all that follow', async () => {
+    raw('c', 'p').reply(404, '<html>no backend</html>', { 'content-type': 'text/html' });
+    raw('c', 'p').reply(200, rawDiff, text);
+    raw('d', 'c').reply(200, rawDiff, text);
+    const source = bitbucket();
+    expect(await source.commitFiles(ledger, commit('c', 'p'))).toEqual(counted);
+    expect(await source.commitFiles(ledger, commit('d', 'c'))).toEqual(counted);
+  });
+
+  test('that a server cut short are taken only after it was asked once more for the whole', async () => {
+    raw('c', 'p').reply(404, unknownRouteJson);
+    json('c').reply(200, jsonDiff);
+    json('d').reply(200, cutDiff);
+    raw('d', 'c').reply(200, rawDiff, text);
+    raw('e', 'd').reply(200, rawDiff, text);
+    const source = bitbucket();
+    for (const [id, parent] of ['cp', 'dc', 'ed']) {
+      expect(await source.commitFiles(ledger, commit(id ?? '', parent ?? ''))).toEqual(counted);
+    }
+  });
+
+  test('are not taken cut short of a server that has sent raw diffs before, be it in another job', async () => {
+    const accounts = soleAccount(integration(), new Gate({ maxInFlight: 4 }));
+    const job = () => new Bitbucket(new BitbucketClient(integration({ url }), { accounts, clock: new FakeClock() }));
+    raw('c', 'p').reply(200, rawDiff, text);
+    expect(await job().commitFiles(ledger, commit('c', 'p'))).toEqual(counted);
+    const later = job();
+    raw('d', 'c').reply(404, unknownRouteJson);
+    json('d').reply(200, cutDiff);
+    await expect(later.commitFiles(ledger, commit('d', 'c'))).rejects.toMatchObject({
+      code: 'BITBUCKET_ROUTE_UNKNOWN',
+      kind: 'retryable',
+    });
+    raw('d', 'c').reply(404, unknownRouteJson);
+    json('d').reply(200, jsonDiff);
+    raw('e', 'd').reply(200, rawDiff, text);
+    expect(await later.commitFiles(ledger, commit('d', 'c'))).toEqual(counted);
+    expect(await later.commitFiles(ledger, commit('e', 'd'))).toEqual(counted);
   });
 
   test.each([
