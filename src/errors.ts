@@ -74,13 +74,35 @@ export function toSatelliteError(thrown: unknown): SatelliteError {
   return new SatelliteError(message, { code: 'INTERNAL', kind: 'bug', cause: thrown });
 }
 
+interface StorageTrouble {
+  readonly code: string;
+  readonly hint: string;
+}
+
+const full: StorageTrouble = {
+  code: 'STORE_FULL',
+  hint: 'Make room on the disk of satellite.data_dir; the satellite goes on by itself.',
+};
+const readOnly: StorageTrouble = {
+  code: 'STORE_READ_ONLY',
+  hint: 'Make satellite.data_dir writable; the satellite goes on by itself.',
+};
+const ioError: StorageTrouble = {
+  code: 'STORE_IO_ERROR',
+  hint: 'Look at the disk of satellite.data_dir; the satellite goes on by itself.',
+};
+const tooManyFiles: StorageTrouble = {
+  code: 'TOO_MANY_OPEN_FILES',
+  hint: 'Raise the limit of open files of the process (LimitNOFILE of systemd, --ulimit of Docker).',
+};
+
 /** SQLite's primary result codes, the low byte of `errcode`, that the operator can do something about. */
-const storageCodes: Readonly<Record<number, { code: string; hint: string }>> = {
+const storageCodes: Readonly<Record<number, StorageTrouble>> = {
   5: { code: 'STORE_IN_USE', hint: 'Stop the other satellite, or give this one its own satellite.data_dir.' },
-  8: { code: 'STORE_READ_ONLY', hint: 'Make satellite.data_dir writable; the satellite goes on by itself.' },
-  10: { code: 'STORE_IO_ERROR', hint: 'Look at the disk of satellite.data_dir; the satellite goes on by itself.' },
+  8: readOnly,
+  10: ioError,
   11: storeDamaged(),
-  13: { code: 'STORE_FULL', hint: 'Make room on the disk of satellite.data_dir; the satellite goes on by itself.' },
+  13: full,
   14: { code: 'STORE_UNUSABLE', hint: 'satellite.data_dir must be a folder that the satellite may write to.' },
   26: storeDamaged(),
 };
@@ -88,7 +110,7 @@ const storageCodes: Readonly<Record<number, { code: string; hint: string }>> = {
 /** A file that was cut short: unlike other trouble of the disk (its low byte is the same), nothing mends it. */
 const shortRead = 522;
 
-function storeDamaged() {
+function storeDamaged(): StorageTrouble {
   return { code: 'STORE_DAMAGED', hint: 'The file is set aside and a new one begun; look for the reason on the disk.' };
 }
 
@@ -98,4 +120,22 @@ function storageError(thrown: unknown): SatelliteError | undefined {
   const known = errcode === shortRead ? storeDamaged() : storageCodes[errcode & 0xff];
   if (known === undefined) return undefined;
   return new SatelliteError(`The store: ${(thrown as Error).message}`, { ...known, kind: 'storage', cause: thrown });
+}
+
+/** What the system says of the same troubles. */
+const systemCodes: Readonly<Record<string, StorageTrouble>> = {
+  ENOSPC: full,
+  EDQUOT: full,
+  EROFS: readOnly,
+  EIO: ioError,
+  EMFILE: tooManyFiles,
+  ENFILE: tooManyFiles,
+};
+
+/** Why a file of the data directory could not be made, opened or written; undefined: something else was thrown. */
+export function fileError(thrown: unknown): SatelliteError | undefined {
+  const { code } = (thrown ?? {}) as { code?: unknown };
+  const known = typeof code === 'string' ? systemCodes[code] : undefined;
+  if (known === undefined) return undefined;
+  return new SatelliteError((thrown as Error).message, { ...known, kind: 'storage', cause: thrown });
 }

@@ -1,7 +1,9 @@
-import { mkdirSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { SatelliteError, toSatelliteError } from '../errors.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { fileError, SatelliteError, toSatelliteError } from '../errors.ts';
 import { killPoint } from '../ops/kill-point.ts';
 import { readHolder, writeHolder } from './lock-holder.ts';
 import { migrations } from './migrations.ts';
@@ -12,7 +14,8 @@ import { damagedValue } from './sealed-json.ts';
  * as the process lives: two satellites on one file would each report half of a job.
  *
  * @param path of the file, or `:memory:`
- * @throws SatelliteError `STORE_IN_USE`, `STORE_TOO_NEW`, `STORE_DAMAGED`, `STORE_FULL`, `STORE_UNUSABLE`
+ * @throws SatelliteError `STORE_IN_USE`, `STORE_TOO_NEW`, `STORE_DAMAGED`, `STORE_UNUSABLE`, and where the disk or the process
+ *   takes no more for now (`isPassing`) `STORE_FULL`, `STORE_READ_ONLY`, `STORE_IO_ERROR`, `TOO_MANY_OPEN_FILES`
  */
 export function openDatabase(path: string): DatabaseSync {
   let database: DatabaseSync | undefined;
@@ -31,6 +34,7 @@ export function openDatabase(path: string): DatabaseSync {
     migrate(database, path);
     killPoint('store:after-migration');
     assertSound(database);
+    giveAgentId(database);
     if (path !== ':memory:') writeHolder(path);
     return database;
   } catch (cause) {
@@ -77,6 +81,8 @@ const wholeCheckBytes = 64 * 2 ** 20;
 
 /** Reads enough to know that the file is whole: all of a small one, of a large one everything but the pages' bodies. */
 function assertSound(database: DatabaseSync): void {
+  // A flipped bit in a name or a condition leaves a schema that is one, and is not ours.
+  if (!isDeepStrictEqual(schemaOf(database), schemaAsMade())) throw damagedValue();
   const pragma = (name: string) => Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0];
   if (Number(pragma('page_count')) * Number(pragma('page_size')) <= wholeCheckBytes) {
     const verdict = pragma('quick_check(1)');
@@ -87,18 +93,60 @@ function assertSound(database: DatabaseSync): void {
   for (const { name } of tables) database.prepare(`SELECT count(*) FROM ${String(name)} NOT INDEXED`).get();
 }
 
+function schemaOf(database: DatabaseSync): unknown[] {
+  return database.prepare('SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name').all();
+}
+
+function schemaAsMade(): unknown[] {
+  using database = new DatabaseSync(':memory:');
+  for (const step of migrations) database.exec(step);
+  return schemaOf(database);
+}
+
+/** Made once: a restarted satellite is the same one for SEI. */
+function giveAgentId(database: DatabaseSync): void {
+  database.prepare(`INSERT OR IGNORE INTO meta (key, value) VALUES ('agent_id', ?)`).run(randomUUID());
+  if (agentIdOf(database) === undefined) throw damagedValue();
+}
+
+export function agentIdOf(database: DatabaseSync): string | undefined {
+  const value = database.prepare(`SELECT value FROM meta WHERE key = 'agent_id'`).get()?.value;
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** What waiting may mend: the same file can be opened later, by the same process. */
+export function isPassing({ code }: SatelliteError): boolean {
+  return ['STORE_FULL', 'STORE_READ_ONLY', 'STORE_IO_ERROR', 'TOO_MANY_OPEN_FILES'].includes(code);
+}
+
+/** SQLite's codes for what our own statements cannot meet in a store that is ours: a general error, a broken constraint. */
+const impossible = [1, 19, 20];
+
 function openError(path: string, cause: unknown): SatelliteError {
-  const { code, kind, message, hint } = toSatelliteError(cause);
-  const isKnown = kind === 'storage';
+  const { code, kind, message, hint } = reasonOf(path, cause);
   return new SatelliteError(
     code === 'STORE_IN_USE'
       ? `Another satellite uses the store ${path}: ${readHolder(path) ?? 'it does not say which'}`
       : `The store ${path} cannot be opened: ${message}`,
     {
-      code: isKnown ? code : 'STORE_UNUSABLE',
+      code: kind === 'storage' ? code : 'STORE_UNUSABLE',
       kind: 'storage',
       hint: hint ?? 'satellite.data_dir must be a folder that the satellite may write to.',
       cause,
     },
   );
+}
+
+/** SQLite says of a file that it cannot open no more than that: the system says why. */
+function reasonOf(path: string, cause: unknown): SatelliteError {
+  const { errcode } = cause as { errcode?: unknown };
+  if (typeof errcode === 'number' && impossible.includes(errcode & 0xff)) return damagedValue();
+  const error = toSatelliteError(cause);
+  if (error.code !== 'STORE_UNUSABLE') return fileError(cause) ?? error;
+  try {
+    closeSync(openSync(path, 'a'));
+    return error;
+  } catch (thrown) {
+    return fileError(thrown) ?? error;
+  }
 }
