@@ -116,6 +116,14 @@ function storeDamaged(): StorageTrouble {
 
 function storageError(thrown: unknown): SatelliteError | undefined {
   const { code, errcode } = (thrown ?? {}) as { code?: unknown; errcode?: unknown };
+  // No number of the store is so large; Node has no code of its own for it.
+  if (code === 'ERR_OUT_OF_RANGE' && (thrown as Error).message.startsWith('Value is too large to be represented')) {
+    return new SatelliteError(`The store: ${(thrown as Error).message}`, {
+      ...storeDamaged(),
+      kind: 'storage',
+      cause: thrown,
+    });
+  }
   if (code !== 'ERR_SQLITE_ERROR' || typeof errcode !== 'number') return undefined;
   const known = errcode === shortRead ? storeDamaged() : storageCodes[errcode & 0xff];
   if (known === undefined) return undefined;

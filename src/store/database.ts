@@ -59,14 +59,8 @@ export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
 }
 
 function migrate(database: DatabaseSync, path: string): void {
-  const version = Number(database.prepare('PRAGMA user_version').get()?.user_version);
-  if (version > migrations.length) {
-    throw new SatelliteError(`The store ${path} was written by a newer satellite (schema ${version})`, {
-      code: 'STORE_TOO_NEW',
-      kind: 'config',
-      hint: 'Run that version, or move the file away: the satellite then begins with an empty store and loses no data of SEI.',
-    });
-  }
+  const version = versionOf(database);
+  if (version > migrations.length) throw tooNew(path, version);
   for (const [index, step] of migrations.entries()) {
     if (index < version) continue;
     inTransaction(database, () => {
@@ -76,31 +70,42 @@ function migrate(database: DatabaseSync, path: string): void {
   }
 }
 
+export function versionOf(database: DatabaseSync): number {
+  return Number(database.prepare('PRAGMA user_version').get()?.user_version);
+}
+
+export function tooNew(path: string, version: number): SatelliteError {
+  return new SatelliteError(`The store ${path} was written by a newer satellite (schema ${version})`, {
+    code: 'STORE_TOO_NEW',
+    kind: 'config',
+    hint: 'Run that version, or move the file away: the satellite then begins with an empty store and loses no data of SEI.',
+  });
+}
+
 /** A file of this size is read whole in a fraction of a second. */
 const wholeCheckBytes = 64 * 2 ** 20;
 
 /** Reads enough to know that the file is whole: all of a small one, of a large one everything but the pages' bodies. */
 function assertSound(database: DatabaseSync): void {
-  // A flipped bit in a name or a condition leaves a schema that is one, and is not ours.
-  if (!isDeepStrictEqual(schemaOf(database), schemaAsMade())) throw damagedValue();
+  if (!hasOwnSchema(database)) throw damagedValue();
   const pragma = (name: string) => Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0];
   if (Number(pragma('page_count')) * Number(pragma('page_size')) <= wholeCheckBytes) {
-    const verdict = pragma('quick_check(1)');
-    if (verdict !== 'ok') throw damagedValue();
+    if (pragma('integrity_check(1)') !== 'ok') throw damagedValue();
     return;
   }
   const tables = database.prepare(`SELECT name FROM sqlite_schema WHERE type = 'table'`).all();
   for (const { name } of tables) database.prepare(`SELECT count(*) FROM ${String(name)} NOT INDEXED`).get();
 }
 
-function schemaOf(database: DatabaseSync): unknown[] {
-  return database.prepare('SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name').all();
+/** A flipped bit in a name or a condition leaves a schema that is one, and is not that of its version. */
+export function hasOwnSchema(database: DatabaseSync): boolean {
+  using made = new DatabaseSync(':memory:');
+  for (const step of migrations.slice(0, versionOf(database))) made.exec(step);
+  return isDeepStrictEqual(schemaOf(database), schemaOf(made));
 }
 
-function schemaAsMade(): unknown[] {
-  using database = new DatabaseSync(':memory:');
-  for (const step of migrations) database.exec(step);
-  return schemaOf(database);
+function schemaOf(database: DatabaseSync): unknown[] {
+  return database.prepare('SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name').all();
 }
 
 /** Made once: a restarted satellite is the same one for SEI. */
