@@ -107,6 +107,13 @@ const storageCodes: Readonly<Record<number, StorageTrouble>> = {
   26: storeDamaged(),
 };
 
+const passing: ReadonlySet<string> = new Set([full, readOnly, ioError, tooManyFiles].map(({ code }) => code));
+
+/** What the disk, or the process, does not take for now: the same may work later, without a restart. */
+export function isPassing({ code }: Pick<SatelliteError, 'code'>): boolean {
+  return passing.has(code);
+}
+
 /** A file that was cut short: unlike other trouble of the disk (its low byte is the same), nothing mends it. */
 const shortRead = 522;
 

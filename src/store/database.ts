@@ -119,11 +119,6 @@ export function agentIdOf(database: DatabaseSync): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** What waiting may mend: the same file can be opened later, by the same process. */
-export function isPassing({ code }: SatelliteError): boolean {
-  return ['STORE_FULL', 'STORE_READ_ONLY', 'STORE_IO_ERROR', 'TOO_MANY_OPEN_FILES'].includes(code);
-}
-
 /** SQLite's codes for what our own statements cannot meet in a store that is ours: a general error, a broken constraint. */
 const impossible = [1, 19, 20];
 
