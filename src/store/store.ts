@@ -79,9 +79,13 @@ export class Store {
       const job = this.jobs.get(jobId);
       if (job === undefined) return;
       killPoint('report:in-acknowledgement');
-      if (job.exception === undefined) this.coverage.advance(jobId);
-      else this.coverage.addFailedJob(job);
-      killPoint('report:coverage-advanced');
+      if (job.exception === undefined) {
+        this.coverage.advance(jobId);
+        killPoint('report:coverage-advanced');
+      } else {
+        this.coverage.addFailedJob(job);
+        killPoint('report:failure-remembered');
+      }
       this.jobs.remove(jobId);
     });
   }
