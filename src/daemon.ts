@@ -4,7 +4,7 @@ import { Accounts } from './bitbucket/accounts.ts';
 import { Reachability } from './bitbucket/reachability.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config/config.ts';
-import { errorFields, SatelliteError, toSatelliteError } from './errors.ts';
+import { errorFields, isPassing, SatelliteError, toSatelliteError } from './errors.ts';
 import { Clones } from './git/clones.ts';
 import { bitbucketProxy, type Env, seiProxy } from './http/proxy-server.ts';
 import { ControlLoop } from './jobs/control-loop.ts';
@@ -78,6 +78,9 @@ const maxOverdueMs = 20_000;
 /** An SEI that could not be talked to is asked again after so long, however long the interval is. */
 const retryRoundMs = 15_000;
 
+/** Where the disk took nothing, it is tried so often, and work goes on as soon as it does. */
+const diskRetryMs = 2_000;
+
 /** How long nothing may have been heard of a part before it is tried, and how long where the last try failed. */
 const silence = { bitbucketMs: 10_000, diskMs: 60_000, failingMs: 4_000 };
 
@@ -108,6 +111,8 @@ export class Daemon {
   #lastTickElapsedMs = 0;
   readonly #damaged = Promise.withResolvers<SatelliteError>();
   #nextCycleAtElapsedMs = 0;
+  /** A job or a round was broken off because the disk, or the process, took no more; undefined: none was. */
+  #nextDiskTryAtElapsedMs: number | undefined;
   /** The cycle under way, or the last one. */
   #cycling: Promise<void> = Promise.resolve();
   #isCycling = false;
@@ -119,7 +124,10 @@ export class Daemon {
     this.#accounts = options.accounts ?? new Accounts();
     this.#monitor = options.monitor ?? new Monitor({ clock, version });
     this.#lastProgressLogElapsedMs = clock.elapsedMs();
+    // Where what follows fails, the store is free for the next attempt.
+    using opened = new DisposableStack();
     this.#store = new Store(storePath(config.satellite.dataDir), options.redactor);
+    opened.defer(() => this.#store.close());
     const { signal } = this.#abort;
     const clones = newClones(config, this.#store, clock);
     const sei = new SeiClient(config.satellite, {
@@ -144,7 +152,7 @@ export class Daemon {
       },
       (error) => {
         if (error === undefined) this.#nextCycleAtElapsedMs = clock.elapsedMs();
-        else this.#noteDamage(error);
+        else this.#noteStoreTrouble(error);
       },
     );
     this.#loop = new ControlLoop({ config, store: this.#store, sei, runner: this.#runner, clock, logger, version });
@@ -160,6 +168,7 @@ export class Daemon {
       () => statusFacts({ ...sources, monitor: this.#monitor }),
     );
     this.#forgetWhatChanged();
+    opened.move();
   }
 
   /** Resolves when the store turns out to be damaged: nothing more can be done with it. */
@@ -177,11 +186,11 @@ export class Daemon {
     const { schedule } = this.#options.config.satellite;
     this.#nextCycleAtElapsedMs = this.#options.clock.elapsedMs();
     this.#monitor.health.beat();
-    this.#runner.startWaiting();
+    this.#withStore(() => this.#runner.startWaiting());
     // The interval may be any number of seconds, which a cron expression cannot say: so it looks once a second.
     this.#schedules.push({ expression: '* * * * * *', run: () => this.#tick() });
     if (schedule !== undefined) {
-      this.#schedules.push({ expression: schedule, run: async () => this.#startOwnScans() });
+      this.#schedules.push({ expression: schedule, run: async () => this.#withStore(() => this.#startOwnScans()) });
     }
     this.#schedule();
     this.#watchdog = setInterval(() => this.#watch(), watchdogMs);
@@ -206,6 +215,8 @@ export class Daemon {
         attempt = 1;
       } catch (error) {
         this.#logCycleError(error);
+        // Whoever waits for that sets the store aside, and begins again.
+        if (toSatelliteError(error).code === 'STORE_DAMAGED') throw error;
         const isRefused = error instanceof SatelliteError && error.kind === 'auth';
         if (isRefused || attempt >= onceAttempts) throw error;
         await this.#options.clock.sleep(attempt++ * 5_000, this.#abort.signal);
@@ -230,6 +241,7 @@ export class Daemon {
     this.#lastTickElapsedMs = elapsedMs;
     this.#monitor.health.beat();
     this.#logProgress(elapsedMs);
+    if (elapsedMs >= (this.#nextDiskTryAtElapsedMs ?? Number.POSITIVE_INFINITY)) this.#resume(elapsedMs);
     if (elapsedMs < this.#nextCycleAtElapsedMs) return;
     this.#nextCycleAtElapsedMs = elapsedMs + this.#intervalMs();
     this.#cycling = this.#loop.cycle().then(
@@ -310,15 +322,48 @@ export class Daemon {
   #tryDisk(): void {
     const { health } = this.#monitor;
     const { agoMs, isFailing } = health.heardOf('disk');
-    if (agoMs < (isFailing ? silence.failingMs : silence.diskMs)) return;
+    if (agoMs >= (isFailing ? silence.failingMs : silence.diskMs)) this.#takesWrites();
+  }
+
+  #takesWrites(): boolean {
+    const { health } = this.#monitor;
     try {
       this.#store.tryWrite(this.#options.clock.now());
       health.worked('disk');
+      return true;
     } catch (thrown) {
       const error = toSatelliteError(thrown);
       health.failed('disk', error);
       this.#noteDamage(error);
+      return false;
     }
+  }
+
+  /** What the disk broke off goes on, however long the interval is; SEI is not asked before there is a point in it. */
+  #resume(elapsedMs: number): void {
+    this.#nextDiskTryAtElapsedMs = elapsedMs + diskRetryMs;
+    if (!this.#takesWrites()) return;
+    this.#nextDiskTryAtElapsedMs = undefined;
+    this.#nextCycleAtElapsedMs = elapsedMs;
+    this.#withStore(() => this.#runner.startWaiting());
+  }
+
+  /** What the store throws outside of a round and of a job: nobody else would hear of it. */
+  #withStore(work: () => void): void {
+    try {
+      work();
+    } catch (thrown) {
+      const error = toSatelliteError(thrown);
+      if (error.kind !== 'storage') throw thrown;
+      this.#monitor.health.failed('disk', error);
+      this.#options.logger.warn('The store fails; it is tried again', errorFields(error));
+      this.#noteStoreTrouble(error);
+    }
+  }
+
+  #noteStoreTrouble(error: SatelliteError): void {
+    this.#noteDamage(error);
+    if (isPassing(error)) this.#nextDiskTryAtElapsedMs ??= this.#options.clock.elapsedMs() + diskRetryMs;
   }
 
   async #tryBitbucket(integrationId: string, reachability: Reachability): Promise<void> {
@@ -371,7 +416,7 @@ export class Daemon {
     const error = toSatelliteError(thrown);
     const text = error.kind === 'storage' ? 'The store fails' : 'SEI could not be talked to';
     this.#options.logger.warn(`${text}; the next cycle tries again`, errorFields(error));
-    this.#noteDamage(error);
+    this.#noteStoreTrouble(error);
   }
 
   #noteDamage(error: SatelliteError): void {

@@ -17,9 +17,12 @@ if (Number(process.versions.node.split('.')[0]) < oldestNode) {
   setFlagsFromString('--heap-growing-percent=30');
   // What the store holds (names, addresses, titles) is nobody else's to read.
   process.umask(0o077);
-  const main =
-    process.argv[2] === 'status'
-      ? (await import('./commands/status.ts')).statusMain
-      : (await import('./commands/program.ts')).main;
-  process.exitCode = await main(process.argv);
+  if (process.argv[2] === 'status') {
+    process.exitCode = await (await import('./commands/status.ts')).statusMain(process.argv);
+  } else {
+    // Before the rest is loaded, which takes some tenths of a second.
+    const stopped =
+      process.argv[2] === 'run' ? (await import('./commands/stop-signal.ts')).stopSignalFromStart() : undefined;
+    process.exitCode = await (await import('./commands/program.ts')).main(process.argv, stopped);
+  }
 }

@@ -14,15 +14,18 @@ import { registerStore } from './store.ts';
 import { registerSupportBundle } from './support-bundle.ts';
 import { registerValidate } from './validate.ts';
 
-/** @returns the exit code */
-export function main(argv: readonly string[]): Promise<number> {
-  return commandLine(argv, registerAll);
+/**
+ * @param stopped resolves when `run` is to end; undefined: it listens for that itself
+ * @returns the exit code
+ */
+export function main(argv: readonly string[], stopped?: Promise<NodeJS.Signals>): Promise<number> {
+  return commandLine(argv, (program, redactor) => registerAll(program, redactor, stopped));
 }
 
-function registerAll(program: Command, redactor: Redactor): void {
+function registerAll(program: Command, redactor: Redactor, stopped?: Promise<NodeJS.Signals>): void {
   registerInit(program, redactor);
   registerCheck(program, redactor);
-  registerRun(program, redactor);
+  registerRun(program, redactor, stopped);
   registerScan(program, redactor);
   registerStatus(program, redactor);
   registerValidate(program, redactor);

@@ -1,10 +1,9 @@
 import { unwatchFile, watchFile } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { Accounts } from '../bitbucket/accounts.ts';
 import { systemClock } from '../clock.ts';
 import type { LoadedConfig } from '../config/load.ts';
-import { Daemon, storePath } from '../daemon.ts';
+import { Daemon } from '../daemon.ts';
 import { errorFields, SatelliteError, toSatelliteError } from '../errors.ts';
 import { checkNetworkConfig, networkWarnings } from '../http/network-warnings.ts';
 import { countingLogger } from '../ops/counting-logger.ts';
@@ -14,26 +13,26 @@ import { Monitor } from '../ops/monitor.ts';
 import { showProgress } from '../ops/progress-display.ts';
 import type { Redactor } from '../ops/redact.ts';
 import { systemdNotifier } from '../ops/systemd.ts';
-import { setAside } from '../store/set-aside.ts';
 import { satelliteVersion } from '../version.ts';
 import { exitCodes } from './exit-code.ts';
 import { HealthDoor } from './health-door.ts';
 import { addHelpSections, configEnvironment, networkEnvironment } from './help.ts';
 import { type ConfigOption, configOption, load } from './load.ts';
+import { startPatiently } from './patient-start.ts';
 import { stopSignal } from './stop-signal.ts';
 
 interface RunOptions extends ConfigOption {
   readonly once?: boolean;
 }
 
-export function registerRun(program: Command, redactor: Redactor): void {
+export function registerRun(program: Command, redactor: Redactor, stopped?: Promise<NodeJS.Signals>): void {
   const command = program
     .command('run')
     .description('take jobs from SEI and run them until stopped')
     .option(...configOption)
     .option('--once', 'do the jobs that there are, report them, and exit')
     .action(async (options: RunOptions) => {
-      process.exitCode = await run(options, redactor);
+      process.exitCode = await run(options, redactor, stopped ?? stopSignal());
     });
   addHelpSections(command, {
     notes: `
@@ -71,8 +70,11 @@ the configuration again. Logs go to stderr.`,
  * One daemon after the other: a new configuration (SIGHUP) and a damaged store each end the one that runs, and the next
  * goes on with the jobs of the store. So everything that a restart can take up, a reload can, too.
  */
-async function run(options: RunOptions, redactor: Redactor): Promise<number> {
-  let loaded = await loadChecked(options, redactor);
+async function run(options: RunOptions, redactor: Redactor, stopped: Promise<NodeJS.Signals>): Promise<number> {
+  const reloads = new ReloadRequests();
+  const first = await Promise.race([loadChecked(options, redactor), stopped]);
+  if (typeof first === 'string') return exitCodes.ok;
+  let loaded = first;
   const monitor = new Monitor({ clock: systemClock, version: satelliteVersion(process.env), ofProcess: true });
   const countedLogger = () => countingLogger(loggerOf(loaded, redactor), monitor.metrics);
   let logger = countedLogger();
@@ -81,29 +83,51 @@ async function run(options: RunOptions, redactor: Redactor): Promise<number> {
   const notifier = systemdNotifier(process.env, monitor);
   // Whatever ends this function ends the serving, too: the process would stay for it.
   await using door = new HealthDoor(monitor, redactor);
-  const stopped = stopSignal();
-  const reloads = new ReloadRequests();
   let accounts = new Accounts();
-  for (;;) {
+  let damage: SatelliteError | undefined;
+  for (; ; logger = countedLogger()) {
     logWarnings(loaded, logger);
+    const { dataDir, listen } = loaded.config.satellite;
+    const version = satelliteVersion(process.env);
+    logger.info('Satellite starts', { version, config: loaded.config.path, dataDir });
+    const parts = { clock: systemClock, version, env: process.env, logger, accounts, redactor, monitor };
+    const openUp = async () => {
+      if (options.once === true) return;
+      await door.open(listen, logger);
+      notifier.ready();
+    };
     const unwatch = reloads.watch(secretFiles(loaded));
-    const create = () => createDaemon(loaded, { logger, accounts, redactor, monitor });
-    const daemon = await daemonWithRoom(create, { logger, stopped });
+    const daemon = await startPatiently(() => new Daemon({ config: loaded.config, ...parts }), {
+      dataDir,
+      logger,
+      health: monitor.health,
+      stopped,
+      damage,
+      onWait: openUp,
+    });
     if (daemon === undefined) return exitCodes.ok;
+    damage = undefined;
     const hideProgress = process.stderr.isTTY ? showProgress(process.stderr, () => daemon.progress()) : () => undefined;
     try {
       if (options.once === true) {
-        const failed = await Promise.race([daemon.once(), stopped]);
-        return typeof failed === 'number' && failed > 0 ? exitCodes.failed : exitCodes.ok;
+        const end = await Promise.race([daemon.damaged, stopped, daemon.once()]);
+        if (!(end instanceof SatelliteError)) {
+          return typeof end === 'number' && end > 0 ? exitCodes.failed : exitCodes.ok;
+        }
+        damage = end;
+        continue;
       }
-      await door.open(loaded.config.satellite.listen, logger);
+      await openUp();
       daemon.start();
-      notifier.ready();
-      const end = await nextEnd(options, loaded, { daemon, stopped, reloads, logger, redactor });
+      const end = await nextEnd(options, { daemon, stopped, reloads, logger, redactor });
       if (end === undefined) {
         notifier.stopping();
         await door[Symbol.asyncDispose]();
         return exitCodes.ok;
+      }
+      if (end instanceof SatelliteError) {
+        damage = end;
+        continue;
       }
       loaded = end;
       // Whoever asks for it has mended something; a file that was only touched has not.
@@ -115,7 +139,6 @@ async function run(options: RunOptions, redactor: Redactor): Promise<number> {
       await daemon.stop();
       logger.close();
     }
-    logger = countedLogger();
   }
 }
 
@@ -145,58 +168,14 @@ function logWarnings({ config, warnings }: LoadedConfig, logger: Logger): void {
   }
 }
 
-const fullDiskRetryMs = 1_000;
-
-/** A full disk is waited for here, too, as it is in the middle of the work. Undefined: the satellite is to stop. */
-async function daemonWithRoom(
-  create: () => Daemon,
-  { logger, stopped }: Pick<RunningDaemon, 'logger' | 'stopped'>,
-): Promise<Daemon | undefined> {
-  for (let waits = 0; ; waits++) {
-    try {
-      return create();
-    } catch (error) {
-      if (!(error instanceof SatelliteError) || error.code !== 'STORE_FULL') throw error;
-      const { code, message, hint } = error;
-      if (waits === 0) logger.error('The disk is full; the satellite waits for room', { code, error: message, hint });
-    }
-    const signal = await Promise.race([stopped, delay(fullDiskRetryMs)]);
-    if (signal !== undefined) return undefined;
-  }
-}
-
-/** With a store that is damaged already, the next attempt has a new one. */
-function createDaemon(
-  { config }: LoadedConfig,
-  parts: { logger: Logger; accounts: Accounts; redactor: Redactor; monitor: Monitor },
-): Daemon {
-  const version = satelliteVersion(process.env);
-  const { dataDir } = config.satellite;
-  const { logger } = parts;
-  logger.info('Satellite starts', { version, config: config.path, dataDir });
-  const options = { config, clock: systemClock, version, env: process.env, ...parts };
-  try {
-    return new Daemon(options);
-  } catch (error) {
-    if (!(error instanceof SatelliteError) || error.code !== 'STORE_DAMAGED') throw error;
-    setStoreAside(dataDir, error, logger);
-    return new Daemon(options);
-  }
-}
-
-/** Undefined: the satellite is to stop. Otherwise the configuration to go on with. */
+/** Undefined: the satellite is to stop. Otherwise the configuration to go on with, or what is wrong with the store. */
 async function nextEnd(
   options: RunOptions,
-  loaded: LoadedConfig,
   { daemon, stopped, reloads, logger, redactor }: RunningDaemon,
-): Promise<LoadedConfig | undefined> {
+): Promise<LoadedConfig | SatelliteError | undefined> {
   for (;;) {
     const end = await Promise.race([stopped, daemon.damaged, reloads.next()]);
-    if (end instanceof SatelliteError) {
-      await daemon.stop();
-      setStoreAside(loaded.config.satellite.dataDir, end, logger);
-      return loaded;
-    }
+    if (end instanceof SatelliteError) return end;
     if (end !== 'reload') {
       logger.info('Satellite stops', { signal: end });
       return undefined;
@@ -218,16 +197,6 @@ interface RunningDaemon {
   readonly reloads: ReloadRequests;
   readonly logger: Logger;
   readonly redactor: Redactor;
-}
-
-function setStoreAside(dataDir: string, { message, code }: SatelliteError, logger: Logger): void {
-  const aside = setAside(storePath(dataDir), systemClock.now());
-  logger.error('The store is damaged; it is set aside and a new one begun. SEI asks again for what is missing', {
-    code,
-    error: message,
-    aside,
-    hint: 'Look for the reason on the disk; the old file may be deleted.',
-  });
 }
 
 /** Everything the configuration was read from but the file itself, which is read again on SIGHUP only. */

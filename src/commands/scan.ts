@@ -3,17 +3,18 @@ import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Command, InvalidArgumentError } from 'commander';
 import { Accounts } from '../bitbucket/accounts.ts';
-import { systemClock } from '../clock.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import type { Config, IntegrationConfig } from '../config/config.ts';
 import { newClones, notAcknowledged, storePath } from '../daemon.ts';
 import { dataTypes } from '../data-type.ts';
-import { SatelliteError } from '../errors.ts';
+import { isPassing, SatelliteError, toSatelliteError } from '../errors.ts';
 import { checkNetworkConfig, networkWarnings } from '../http/network-warnings.ts';
 import { seiProxy } from '../http/proxy-server.ts';
 import { ControlLoop } from '../jobs/control-loop.ts';
 import { progressLine } from '../jobs/job-progress.ts';
 import { JobRunner } from '../jobs/job-runner.ts';
 import { ownJob } from '../jobs/own-job.ts';
-import { createLogger } from '../ops/logger.ts';
+import { createLogger, type ProcessLogger } from '../ops/logger.ts';
 import { Monitor } from '../ops/monitor.ts';
 import { showProgress } from '../ops/progress-display.ts';
 import type { Redactor } from '../ops/redact.ts';
@@ -24,8 +25,11 @@ import { exitCodes } from './exit-code.ts';
 import { addHelpSections, configEnvironment, networkEnvironment } from './help.ts';
 import { integrationOf } from './integration.ts';
 import { type ConfigOption, configOption, load } from './load.ts';
+import { startPatiently } from './patient-start.ts';
 import { logCrash, loggerOf } from './run.ts';
 import { stopSignal } from './stop-signal.ts';
+
+const interruptedPauseMs = 1_000;
 
 interface ScanOptions extends ConfigOption {
   readonly integration: string;
@@ -76,21 +80,67 @@ async function scan(options: ScanOptions, redactor: Redactor): Promise<number> {
   const { env } = process;
   for (const warning of networkWarnings(config, env)) logger.warn('Network', { code: 'NETWORK_WARNING', warning });
   checkNetworkConfig({ ...config, integrations: [integration] }, env);
-  const stop = new AbortController();
-  const stopped = stopSignal().then(() => stop.abort());
+  const stopped = stopSignal();
   const clock = systemClock;
-  // What goes to a folder says nothing about what SEI has: it neither uses nor changes what the store remembers.
-  const store = new Store(options.out === undefined ? storePath(satellite.dataDir) : ':memory:', redactor);
+  const monitor = new Monitor({ clock, version: satelliteVersion(env) });
+  const isKept = options.out === undefined;
+  const surroundings = { clock, logger, monitor, redactor };
+  using _closed = { [Symbol.dispose]: () => logger.close() };
+  let damage: SatelliteError | undefined;
+  for (;;) {
+    // What goes to a folder says nothing about what SEI has: it neither uses nor changes what the store remembers.
+    const open = () => new Store(isKept ? storePath(satellite.dataDir) : ':memory:', redactor);
+    const store = await startPatiently(open, {
+      dataDir: satellite.dataDir,
+      logger,
+      health: monitor.health,
+      stopped,
+      damage,
+    });
+    if (store === undefined) return exitCodes.failed;
+    try {
+      return await scanWith(store, options, { config, integration, stopped, ...surroundings });
+    } catch (thrown) {
+      const error = toSatelliteError(thrown);
+      if (error.code !== 'STORE_DAMAGED' || !isKept) throw thrown;
+      damage = error;
+    } finally {
+      store.close();
+    }
+  }
+}
+
+interface ScanSurroundings {
+  readonly config: Config;
+  readonly integration: IntegrationConfig;
+  readonly clock: Clock;
+  readonly logger: ProcessLogger;
+  readonly monitor: Monitor;
+  readonly stopped: Promise<unknown>;
+}
+
+/** @throws SatelliteError `STORE_DAMAGED` among others */
+async function scanWith(store: Store, options: ScanOptions, surroundings: ScanSurroundings): Promise<number> {
+  const { config, integration, clock, logger, monitor } = surroundings;
+  const { satellite } = config;
+  const { env } = process;
+  const stop = new AbortController();
+  const stopped = surroundings.stopped.then(() => stop.abort());
   const accounts = new Accounts();
   const ownClones = options.out === undefined ? undefined : join(resolve(options.out), '.clones');
   const clones = newClones(config, store, clock, ownClones);
+  const { signal } = stop;
   try {
-    const monitor = new Monitor({ clock, version: satelliteVersion(process.env) });
-    const sei = new SeiClient(satellite, { clock, signal: stop.signal, proxy: seiProxy(satellite, env) });
+    const sei = new SeiClient(satellite, { clock, signal, proxy: seiProxy(satellite, env) });
     const push = options.out === undefined ? (page: PagePush) => sei.push(page) : intoFolder(resolve(options.out));
-    const { signal } = stop;
-    const surroundings = { satellite, env, store, accounts, clones, clock, logger, push, signal, monitor };
-    const runner = new JobRunner(config, surroundings, () => undefined);
+    const interruptions: SatelliteError[] = [];
+    const runner = new JobRunner(
+      config,
+      { satellite, env, store, accounts, clones, clock, logger, push, signal, monitor },
+      (error) => {
+        if (error !== undefined) interruptions.push(error);
+      },
+    );
     const job = ownJob(store, integration, {
       tenantId: satellite.tenant,
       origin: 'command',
@@ -104,17 +154,21 @@ async function scan(options: ScanOptions, redactor: Redactor): Promise<number> {
     const loop = new ControlLoop({ config, store, sei, runner, clock, logger, version });
     try {
       // Jobs of this integration that an earlier process left come first, and are acknowledged before the next begins.
-      while (store.jobs.get(job.id)?.doneAtMs === null && !stop.signal.aborted) {
+      while (store.jobs.get(job.id)?.doneAtMs === null && !signal.aborted) {
         if (options.out === undefined) await loop.report();
         runner.startWaiting();
         if (runner.running.size === 0) throw notAcknowledged(store.jobs.list().length - 1);
         await Promise.race([runner.idle(), stopped]);
+        const interruption = interruptions.pop();
+        if (interruption === undefined || signal.aborted) continue;
+        if (!isPassing(interruption)) throw interruption;
+        await roomFor(store, clock, signal);
       }
     } finally {
       hideProgress();
+      await runner.idle();
     }
-    await runner.idle();
-    if (stop.signal.aborted) return exitCodes.failed;
+    if (signal.aborted) return exitCodes.failed;
     printTotals(store, job.id);
     if (options.out === undefined) {
       await loop.report();
@@ -123,9 +177,20 @@ async function scan(options: ScanOptions, redactor: Redactor): Promise<number> {
     return runner.failed > 0 ? exitCodes.failed : exitCodes.ok;
   } finally {
     accounts.close();
-    store.close();
-    logger.close();
     if (ownClones !== undefined) await rm(ownClones, { recursive: true, force: true });
+  }
+}
+
+/** A disk that takes nothing is the one thing that is worth a wait. */
+async function roomFor(store: Store, clock: Clock, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await clock.sleep(interruptedPauseMs, signal).catch(() => undefined);
+    try {
+      store.tryWrite(clock.now());
+      return;
+    } catch (thrown) {
+      if (!isPassing(toSatelliteError(thrown))) throw thrown;
+    }
   }
 }
 

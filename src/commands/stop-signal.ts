@@ -11,3 +11,13 @@ export function stopSignal(): Promise<NodeJS.Signals> {
   }
   return promise;
 }
+
+/**
+ * The same from the first moment of the process on: without it a signal that comes while the program loads ends it as if it
+ * had crashed, and is dropped where it is the first process of a container. Whoever asks for the configuration to be read
+ * again before it was read has it read anyway.
+ */
+export function stopSignalFromStart(): Promise<NodeJS.Signals> {
+  process.on('SIGHUP', () => undefined);
+  return stopSignal();
+}

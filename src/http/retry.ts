@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import { SatelliteError } from '../errors.ts';
+import { isPassing, SatelliteError } from '../errors.ts';
 
 export interface RetryPolicy {
   /** Attempts in all; being throttled does not count as one. */
@@ -31,6 +31,8 @@ export function retryDelayMs(
   if (error.kind !== 'retryable' && error.kind !== 'throttled') return undefined;
   if (error.statusCode === 500 && !policy.retries500) return undefined;
   if (error.kind === 'retryable' && failures >= policy.maxAttempts) return undefined;
+  // The limit is this process's own: a longer wait spares no server, and the work is to go on soon after it is lifted.
+  if (isPassing(error)) return error.retryAfterMs ?? policy.baseDelayMs;
   const backOffMs = random() * Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (failures - 1));
   return Math.max(backOffMs, error.retryAfterMs ?? 0);
 }

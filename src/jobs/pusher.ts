@@ -20,6 +20,12 @@ const pushPolicy: RetryPolicy = {
 /** A refused key is the operator's to mend; the pages wait for it. */
 const refusedKeyPauseMs = 60_000;
 
+/**
+ * No gateway in its senses refuses so little: one that does says 413 to everything, and what was left out in that time SEI
+ * would never get.
+ */
+const leastRefusedBytes = 64 * 1024;
+
 export interface PusherOptions extends DurablyOptions {
   readonly store: Store;
   /** Stores a page for good and names where: SEI, or a folder. */
@@ -83,11 +89,11 @@ export class Pusher {
             const stored = await push({ integrationId: job.integrationId, jobId: job.id, relativePath, content });
             monitor?.health.worked('sei_push', job.integrationId);
             return stored;
-          } catch (error) {
-            if (error instanceof SatelliteError && error.code !== 'SEI_PAGE_TOO_LARGE') {
-              monitor?.health.failed('sei_push', error, job.integrationId);
-            }
-            throw error instanceof SatelliteError ? waitForOperator(error) : error;
+          } catch (thrown) {
+            if (!(thrown instanceof SatelliteError)) throw thrown;
+            const error = isTooLarge(thrown) && content.length < leastRefusedBytes ? senseless(thrown) : thrown;
+            if (!isTooLarge(error)) monitor?.health.failed('sei_push', error, job.integrationId);
+            throw waitForOperator(error);
           }
         },
         {
@@ -105,7 +111,7 @@ export class Pusher {
       monitor?.pagePushed(page.dataType, store.pages.items(page));
       killPoint('push:pointer-stored');
     } catch (error) {
-      if (!(error instanceof SatelliteError) || error.code !== 'SEI_PAGE_TOO_LARGE') throw error;
+      if (!isTooLarge(error)) throw error;
       await this.#split(page, content);
     }
   }
@@ -113,10 +119,8 @@ export class Pusher {
   /** SEI, or a gateway before it, takes no page of this size: it goes in two halves, and the next are cut smaller. */
   async #split(page: PageKey, content: Uint8Array): Promise<void> {
     const { store, job, logger, onTooLarge } = this.#options;
-    const secondNumber = store.pages.nextNumber(job.id, page.dataType);
-    const split = splitPage(content, secondNumber);
     const facts = { code: 'SEI_PAGE_TOO_LARGE', ...page, bytes: content.length };
-    if (split === undefined) {
+    if (splitPage(content, 0) === undefined) {
       logger.error('A single record is too large for SEI; it is left out', facts);
       await durably(
         () =>
@@ -133,23 +137,40 @@ export class Pusher {
     }
     logger.warn('SEI refuses a page for its size; it is cut smaller and sent again', facts);
     onTooLarge(content.length);
-    await durably(
-      () =>
-        store.transaction(() => {
-          store.pages.remove(page);
-          store.pages.add(page, split.firstItems, split.first);
-          if (split.second === undefined) {
-            store.jobs.addFailure(job.id, {
-              message: `A single record of ${content.length} bytes is too large for SEI: its list of files was left out`,
-              url: relativePathOf(page),
-            });
-            return;
-          }
-          store.pages.add({ ...page, number: secondNumber }, split.secondItems ?? 0, split.second);
-        }),
-      this.#options,
-    );
+    const cut = () => {
+      // Not before now: while the disk was waited for, the crawl may have taken the next number.
+      const secondNumber = store.pages.nextNumber(job.id, page.dataType);
+      const split = splitPage(content, secondNumber);
+      if (split === undefined) return;
+      store.pages.remove(page);
+      store.pages.add(page, split.firstItems, split.first);
+      if (split.second === undefined) {
+        store.jobs.addFailure(job.id, {
+          message: `A single record of ${content.length} bytes is too large for SEI: its list of files was left out`,
+          url: relativePathOf(page),
+        });
+        return;
+      }
+      store.pages.add({ ...page, number: secondNumber }, split.secondItems ?? 0, split.second);
+      killPoint('push:in-split');
+    };
+    await durably(() => store.transaction(cut), this.#options);
+    killPoint('push:split');
   }
+}
+
+function isTooLarge(error: unknown): error is SatelliteError {
+  return error instanceof SatelliteError && error.code === 'SEI_PAGE_TOO_LARGE' && error.kind === 'bug';
+}
+
+function senseless({ message, statusCode, url }: SatelliteError): SatelliteError {
+  return new SatelliteError(`${message}, though it is small`, {
+    code: 'SEI_PAGE_TOO_LARGE',
+    kind: 'retryable',
+    hint: 'Something before SEI answers 413 to everything: see which gateway or proxy that is. The page waits.',
+    ...(statusCode === undefined ? {} : { statusCode }),
+    ...(url === undefined ? {} : { url }),
+  });
 }
 
 /** Where SEI stores it (sei-protocol §3.3). */

@@ -180,7 +180,9 @@ export async function runJob(
     // Neither SEI nor Bitbucket is to blame, and both will be asked again: the job stays open.
     if (error.kind === 'storage') throw error;
     const outcome = { result: result(), exception: jobException(error) };
+    killPoint('job:before-failed');
     await durably(() => store.jobs.setDone(job.id, clock.now(), outcome), { ...surroundings });
+    killPoint('job:failed');
     return error;
   } finally {
     git?.close();

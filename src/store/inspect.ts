@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { SatelliteError, toSatelliteError } from '../errors.ts';
+import { tooNew } from './database.ts';
 import { readHolder } from './lock-holder.ts';
 import { migrations } from './migrations.ts';
 
@@ -20,11 +21,7 @@ export function inspectStore(path: string): StoreState {
   if (isLocked(path)) return { state: 'in use', holder: readHolder(path) };
   const version = readVersion(path);
   if (version <= migrations.length) return { state: 'free' };
-  throw new SatelliteError(`The store ${path} was written by a newer satellite (schema ${version})`, {
-    code: 'STORE_TOO_NEW',
-    kind: 'config',
-    hint: 'Run that version, or move the file away: the satellite then begins with an empty store and loses no data of SEI.',
-  });
+  throw tooNew(path, version);
 }
 
 const sqliteBusy = 5;

@@ -1,5 +1,5 @@
 import { renameSync, rmSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { toSatelliteError } from '../errors.ts';
 import { inTransaction, openDatabase } from './database.ts';
 import { removeHolder } from './lock-holder.ts';
@@ -16,7 +16,10 @@ const memory = [
   'scans',
   'accepting',
   'commit_files',
+  'failed_diffs',
 ] as const;
+
+type Row = Readonly<Record<string, SQLInputValue>>;
 
 export interface Repair {
   /** Where the damaged file is now. */
@@ -72,14 +75,14 @@ function openDamaged(path: string): DatabaseSync | undefined {
 
 /** As far as it can be read: a damaged page of the file ends the table. */
 function copyRows(from: DatabaseSync, to: DatabaseSync, table: (typeof memory)[number]): number {
+  const insert = inserter(to, table);
   let copied = 0;
   inTransaction(to, () => {
     for (const row of readable(from, table)) {
       if (table === 'commit_files' && !isSealed(row.files)) continue;
-      const names = Object.keys(row);
-      const sql = `INSERT OR REPLACE INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`;
-      to.prepare(sql).run(...Object.values(row));
-      copied++;
+      // Why something is missing is for people; that it is missing is not.
+      const isUntold = table === 'gaps' && row.failure != null && !isSealed(row.failure);
+      if (insert(isUntold ? { ...row, failure: null } : row)) copied++;
     }
   });
   return copied;
@@ -87,6 +90,7 @@ function copyRows(from: DatabaseSync, to: DatabaseSync, table: (typeof memory)[n
 
 function copyJobs(from: DatabaseSync, to: DatabaseSync, nowMs: number): number {
   const message = 'STORE_DAMAGED: the store of the satellite was damaged while the job ran';
+  const insert = inserter(to, 'jobs');
   let copied = 0;
   inTransaction(to, () => {
     for (const row of readable(from, 'jobs')) {
@@ -98,23 +102,49 @@ function copyJobs(from: DatabaseSync, to: DatabaseSync, nowMs: number): number {
         result: null,
         exception: seal({ message, stacktrace: [{ [message]: [] }] }),
       };
-      const names = Object.keys(job);
-      const sql = `INSERT OR REPLACE INTO jobs (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`;
-      to.prepare(sql).run(...Object.values(job));
-      copied++;
+      if (insert(job)) copied++;
     }
   });
   return copied;
 }
 
+/** SQLite's primary codes for a value that a column does not take: flipped bits have made it something else. */
+const refusals = [19, 20];
+
+/** @returns puts a row in; false where it is none that a satellite has written: it is left out */
+function inserter(to: DatabaseSync, table: string): (row: Row) => boolean {
+  const columns = to.prepare('SELECT name FROM pragma_table_info(?)').all(table);
+  return (row) => {
+    const names = columns.map(({ name }) => String(name)).filter((name) => row[name] !== undefined);
+    if (names.length === 0 || Object.values(row).some(isOutOfRange)) return false;
+    const sql = `INSERT OR REPLACE INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`;
+    try {
+      to.prepare(sql).run(...names.map((name) => row[name] ?? null));
+      return true;
+    } catch (thrown) {
+      const { errcode } = thrown as { errcode?: unknown };
+      if (typeof errcode === 'number' && refusals.includes(errcode & 0xff)) return false;
+      throw thrown;
+    }
+  };
+}
+
+/** No number of ours is so large, and none could be read again. */
+function isOutOfRange(value: SQLInputValue): boolean {
+  return typeof value === 'bigint' && !Number.isSafeInteger(Number(value));
+}
+
 /** A file that was cut short may not even have the table. */
-function* readable(database: DatabaseSync, table: string) {
+function* readable(database: DatabaseSync, table: string): Generator<Row> {
   try {
     const schema = database.prepare(`SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?`);
     if (schema.get(table) === undefined) return;
-    yield* database.prepare(`SELECT * FROM ${table}`).iterate();
+    const rows = database.prepare(`SELECT * FROM ${table}`);
+    // A number that has become too large would end the table otherwise.
+    rows.setReadBigInts(true);
+    yield* rows.iterate() as Iterable<Row>;
   } catch (thrown) {
     // What comes after a damaged place cannot be reached; the rest of the window is asked for again.
-    if (toSatelliteError(thrown).kind !== 'storage') throw thrown;
+    if ((thrown as { code?: unknown }).code !== 'ERR_SQLITE_ERROR') throw thrown;
   }
 }

@@ -1,4 +1,5 @@
 import { existsSync, renameSync } from 'node:fs';
+import { killPoint } from '../ops/kill-point.ts';
 
 /** SQLite's own companions of a file. */
 const companions = ['', '-wal', '-shm'];
@@ -12,7 +13,9 @@ export function setAside(path: string, nowMs: number): string {
   const stamp = new Date(nowMs).toISOString().replaceAll(':', '-');
   const aside = `${path}.damaged-${stamp}`;
   for (const suffix of companions) {
-    if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
+    if (!existsSync(path + suffix)) continue;
+    renameSync(path + suffix, aside + suffix);
+    killPoint('store:set-aside');
   }
   return aside;
 }

@@ -1,10 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { killPoint } from '../ops/kill-point.ts';
 import { Redactor } from '../ops/redact.ts';
 import { CommitFilesTable } from './commit-files.ts';
 import { Coverage } from './coverage.ts';
-import { inTransaction, openDatabase } from './database.ts';
+import { agentIdOf, inTransaction, openDatabase } from './database.ts';
 import { Jobs } from './jobs.ts';
 import { Overview } from './overview.ts';
 import { Pages } from './pages.ts';
@@ -29,6 +28,7 @@ export class Store {
   readonly commitFiles: CommitFilesTable;
   readonly overview: Overview;
   readonly #database: DatabaseSync;
+  readonly #agentId: string;
 
   /**
    * @param path of the store's file, or `:memory:` for one that ends with the process
@@ -36,6 +36,7 @@ export class Store {
    */
   constructor(path: string, redactor: Pick<Redactor, 'text' | 'value'> = new Redactor()) {
     this.#database = openDatabase(path);
+    this.#agentId = agentIdOf(this.#database) ?? '';
     this.jobs = new Jobs(this.#database, redactor);
     this.slices = new Slices(this.#database, redactor);
     this.pages = new Pages(this.#database);
@@ -64,10 +65,9 @@ export class Store {
       .run(String(epochMs));
   }
 
-  /** Made once: a restarted satellite is the same one for SEI. */
+  /** The same for as long as there is the store: a restarted satellite is the same one for SEI. */
   agentId(): string {
-    this.#database.prepare(`INSERT OR IGNORE INTO meta (key, value) VALUES ('agent_id', ?)`).run(randomUUID());
-    return String(this.#database.prepare(`SELECT value FROM meta WHERE key = 'agent_id'`).get()?.value);
+    return this.#agentId;
   }
 
   /**
@@ -79,9 +79,13 @@ export class Store {
       const job = this.jobs.get(jobId);
       if (job === undefined) return;
       killPoint('report:in-acknowledgement');
-      if (job.exception === undefined) this.coverage.advance(jobId);
-      else this.coverage.addFailedJob(job);
-      killPoint('report:coverage-advanced');
+      if (job.exception === undefined) {
+        this.coverage.advance(jobId);
+        killPoint('report:coverage-advanced');
+      } else {
+        this.coverage.addFailedJob(job);
+        killPoint('report:failure-remembered');
+      }
       this.jobs.remove(jobId);
     });
   }

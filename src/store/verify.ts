@@ -1,6 +1,8 @@
 import { DatabaseSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import { toSatelliteError } from '../errors.ts';
+import { agentIdOf, hasOwnSchema, tooNew, versionOf } from './database.ts';
+import { migrations } from './migrations.ts';
 import { isSealed } from './sealed-json.ts';
 
 /** Every column whose values carry their own checksum. */
@@ -10,14 +12,16 @@ const sealedColumns = [
   ['jobs', 'exception'],
   ['repositories', 'body'],
   ['slices', 'cursor'],
+  ['slices', 'failure'],
   ['pages', 'pointer'],
+  ['gaps', 'failure'],
   ['commit_files', 'files'],
 ] as const;
 
 /**
  * What is wrong with a store that nobody has open; empty: nothing. Reads all of it.
  *
- * @throws SatelliteError `STORE_IN_USE`
+ * @throws SatelliteError `STORE_IN_USE`, `STORE_TOO_NEW`
  */
 export function verifyStore(path: string): string[] {
   const findings: string[] = [];
@@ -29,7 +33,11 @@ export function verifyStore(path: string): string[] {
       const text = String(row.integrity_check);
       if (text !== 'ok') findings.push(text);
     }
-    for (const [table, column] of sealedColumns) {
+    const version = versionOf(database);
+    if (version > migrations.length) throw tooNew(path, version);
+    if (!hasOwnSchema(database)) findings.push(`the schema is not that of version ${version}`);
+    if (agentIdOf(database) === undefined) findings.push('meta: the id of this satellite is not there');
+    for (const [table, column] of sealedColumns.filter(([of, name]) => hasColumn(database, of, name))) {
       const rows = database.prepare(`SELECT ${column} AS value FROM ${table} WHERE ${column} IS NOT NULL`).iterate();
       const damaged = count(rows, ({ value }) => !isSealed(value));
       if (damaged > 0) findings.push(`${table}.${column}: ${damaged} value(s) are not what was written`);
@@ -39,12 +47,17 @@ export function verifyStore(path: string): string[] {
     if (damagedPages > 0) findings.push(`pages.body: ${damagedPages} page(s) are not what was written`);
   } catch (thrown) {
     const error = toSatelliteError(thrown);
-    if (error.code === 'STORE_IN_USE') throw error;
+    if (error.code === 'STORE_IN_USE' || error.code === 'STORE_TOO_NEW') throw error;
     findings.push(error.message);
   } finally {
     database?.close();
   }
   return findings;
+}
+
+/** An earlier version may not have it yet. */
+function hasColumn(database: DatabaseSync | undefined, table: string, column: string): boolean {
+  return database?.prepare('SELECT 1 FROM pragma_table_info(?) WHERE name = ?').get(table, column) !== undefined;
 }
 
 function count<T>(rows: Iterable<T>, isDamaged: (row: T) => boolean): number {

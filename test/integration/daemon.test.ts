@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
@@ -120,6 +121,50 @@ testBuilt('a damaged store is told, set aside, and the next job fills what is mi
   expect(sei.ingested(secondJob).commits).toHaveLength(sei.ingested(firstJob).commits.length);
   const verified = await start('store', 'verify').finished;
   expect([verified.exitCode, verified.stdout]).toEqual([0, `${path} is sound\n`]);
+});
+
+/** A job that was taken on and not yet done, and what SEI asked for in it is not what was written any more. */
+async function storeWithAFlippedBit(): Promise<string> {
+  sei.addJob({ integrationId: '4711' });
+  const end = sei.fault({ match: 'push', hang: true });
+  const satellite = start('run');
+  while (sei.requests.push === 0) await delay(20);
+  satellite.child.kill('SIGTERM');
+  await satellite.finished;
+  end();
+  sei.forgetAgents();
+  const path = join(folder.path, 'data', 'satellite.db');
+  const database = new DatabaseSync(path);
+  database.exec(`UPDATE jobs SET query = replace(query, 'integration_id', 'integration_ie')`);
+  database.close();
+  return path;
+}
+
+const isAside = () => readdirSync(join(folder.path, 'data')).some((name) => name.startsWith('satellite.db.damaged-'));
+
+testBuilt.each([[['run', '--once']], [['scan', '--integration', '4711', '--from', '2000-01-01']]])(
+  'a value that only a job reads and that is damaged: %j sets the store aside and goes on',
+  async (args) => {
+    await storeWithAFlippedBit();
+    const secondJob = sei.addJob({ integrationId: '4711' });
+    const finished = start(...args).finished;
+    const { exitCode, stderr, seconds } = await finished;
+    expect([exitCode, stderr.includes('it is set aside')]).toEqual([0, true]);
+    expect(seconds).toBeLessThan(30);
+    expect(isAside()).toBe(true);
+    if (args[0] === 'run') expect(sei.ingested(secondJob).commits).toHaveLength(commits);
+  },
+);
+
+testBuilt('a value that only a job reads and that is damaged does not keep the satellite from starting', async () => {
+  await storeWithAFlippedBit();
+  const satellite = start('run');
+  await satellite.logged('it is set aside');
+  const job = sei.addJob({ integrationId: '4711' });
+  expect(await sei.waitForJob(job)).toMatchObject({ status: 'SUCCESS' });
+  expect(isAside()).toBe(true);
+  satellite.child.kill('SIGTERM');
+  expect((await satellite.finished).exitCode).toBe(0);
 });
 
 testBuilt('a damaged store is made anew offline, and remembers what SEI has', async () => {

@@ -10,6 +10,7 @@ import { type RepositoryPlan, writeHistory } from '../history.ts';
 import { Keeper } from '../keeper.ts';
 import { compare, Jobs, rest } from '../oracle.ts';
 import { Satellite } from '../satellite.ts';
+import { sweepStore } from '../store-sweep.ts';
 import { World } from '../world.ts';
 
 const plan: readonly RepositoryPlan[] = [
@@ -86,8 +87,12 @@ export const damagedStoreCheck: Check = {
       .flat()
       .map((damage) => ({ damage, own: random.below(1_000_000) }))
       .filter(({ damage }) => isWanted(damage.name));
+    const times = isLong ? 3_000 : 300;
+    const swept = isWanted('sweep')
+      ? await sweepStore(join(stores.stopped.folder, storeFile), join(folder, 'sweep'), seededRandom(seed), times)
+      : undefined;
     const counts = { aside: 0, repaired: 0 };
-    const problems: string[] = [];
+    const problems: string[] = (swept?.problems ?? []).slice(0, 10).map((one) => `sweep: ${one}`);
     await pMap(
       trials,
       async ({ damage, own }) => {
@@ -99,7 +104,9 @@ export const damagedStoreCheck: Check = {
     );
     const { aside, repaired } = counts;
     return {
-      figure: `${trials.length} damages, ${aside} times set aside, ${repaired} times repaired offline`,
+      figure:
+        `${trials.length} damages, ${aside} times set aside, ${repaired} times repaired offline; swept: ` +
+        `${swept?.tried ?? 0} cuts and bits, ${swept?.damaged ?? 0} refused, ${swept?.repaired ?? 0} repaired`,
       problems,
     };
   },

@@ -1,13 +1,17 @@
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import pMap from 'p-map';
+import { Store } from '../../../src/store/store.ts';
 import type { RepositoryOptions } from '../../simulators/bitbucket/options.ts';
 import type { Check } from '../check.ts';
 import { Findings } from '../findings.ts';
 import { type RepositoryPlan, writeHistory } from '../history.ts';
 import { Keeper } from '../keeper.ts';
-import { ballast, canMount, seenBy, withDisk } from '../namespace.ts';
+import { ballast, canMount, remount, seenBy, withDisk } from '../namespace.ts';
 import { Jobs, rest } from '../oracle.ts';
 import type { LogLine, SatelliteOptions } from '../satellite.ts';
 import { World } from '../world.ts';
@@ -26,7 +30,9 @@ interface Hindrance {
   readonly missing: string | undefined;
   readonly satellite: (dataDir: string) => SatelliteOptions;
   readonly before: 'the start' | 'the job' | 'its end';
-  readonly impose: (keeper: Keeper, dataDir: string) => () => void;
+  readonly impose: (keeper: Keeper, dataDir: string) => (() => void) | Promise<() => void>;
+  /** What the start finds, which a satellite before it has left. */
+  readonly left?: (dataDir: string) => void;
 }
 
 const noMounts = canMount ? undefined : 'unshare -m is not allowed here';
@@ -41,6 +47,47 @@ const hindrances: readonly Hindrance[] = [
     before: 'the start',
     impose: ({ current }, dataDir) => {
       return () => rmSync(join(seenBy(current.child.pid, dataDir), ballast));
+    },
+  },
+  {
+    name: 'full before the start, with a store that lacks its note of the holder',
+    code: 'STORE_FULL',
+    missing: noMounts,
+    satellite: (dataDir) => ({ wrapper: withDisk(dataDir, { mib: 8, full: true, from: `${dataDir}-left` }) }),
+    before: 'the start',
+    left: (dataDir) => {
+      const left = join(`${dataDir}-left`, 'satellite.db');
+      new Store(left).close();
+      rmSync(`${left}.holder`);
+    },
+    impose: ({ current }, dataDir) => {
+      return () => rmSync(join(seenBy(current.child.pid, dataDir), ballast));
+    },
+  },
+  {
+    name: 'read-only before the start',
+    code: 'STORE_READ_ONLY',
+    missing: noMounts,
+    satellite: (dataDir) => ({ wrapper: withDisk(dataDir, { mib: 8, readOnly: true }) }),
+    before: 'the start',
+    impose: ({ current }, dataDir) => {
+      return () => remount(current.child.pid, dataDir, 'rw');
+    },
+  },
+  {
+    name: 'full at a reload',
+    code: 'STORE_FULL',
+    missing: noMounts,
+    satellite: (dataDir) => ({ wrapper: withDisk(dataDir, { mib: 8 }) }),
+    before: 'the job',
+    impose: async (keeper, dataDir) => {
+      const relieve = fill(keeper, dataDir);
+      keeper.current.child.kill('SIGHUP');
+      // The log of a store that is closed leaves room, which the next daemon must not find.
+      for (const startedAtMs = performance.now(); performance.now() - startedAtMs < 1_500; await delay(2)) {
+        fill(keeper, dataDir);
+      }
+      return relieve;
     },
   },
   {
@@ -86,45 +133,56 @@ export const diskCheck: Check = {
     const repositories = await writeHistory(join(folder, 'repositories'), seed, plan);
     const problems: string[] = [];
     const figures: string[] = [];
-    for (const hindrance of hindrances.filter(({ name }) => isWanted(name))) {
-      if (hindrance.missing !== undefined) {
-        figures.push(`${hindrance.name}: not tried, ${hindrance.missing}`);
-        continue;
-      }
-      const { findings, resumedMs } = await hinder(hindrance, seed, repositories);
-      figures.push(`${hindrance.name}: on after ${(resumedMs / 1000).toFixed(1)} s`);
-      problems.push(...findings.sentences(3).map((one) => `${hindrance.name}: ${one}`));
-    }
-    const refused = canMount ? await startReadOnly(seed, repositories) : undefined;
-    problems.push(...(refused ?? []));
+    await pMap(
+      hindrances.filter(({ name }) => isWanted(name)),
+      async (hindrance) => {
+        if (hindrance.missing !== undefined) {
+          figures.push(`${hindrance.name}: not tried, ${hindrance.missing}`);
+          return;
+        }
+        const { findings, resumedMs } = await hinder(hindrance, seed, repositories);
+        figures.push(`${hindrance.name}: on after ${(resumedMs / 1000).toFixed(1)} s`);
+        problems.push(...findings.sentences(3).map((one) => `${hindrance.name}: ${one}`));
+      },
+      { concurrency: 2 },
+    );
     return { figure: figures.join(', '), problems };
   },
 };
 
 async function hinder(hindrance: Hindrance, seed: number, repositories: readonly RepositoryOptions[]) {
-  const { code, before: imposedBefore, impose, satellite } = hindrance;
-  await using world = await World.create({ seed, repositories, bitbucket: { latencyMs: 5 } });
+  const { code, before: imposedBefore, impose, left } = hindrance;
+  const port = await freePort();
+  const satellite = { scheduling_interval: undefined, listen: `127.0.0.1:${port}` };
+  await using world = await World.create({ seed, repositories, satellite, bitbucket: { latencyMs: 5 } });
   const findings = new Findings();
   const dataDir = join(world.folder, 'data');
   mkdirSync(dataDir);
-  const keeper = new Keeper(() => world.start(satellite(dataDir)));
+  left?.(dataDir);
+  const keeper = new Keeper(() => world.start(hindrance.satellite(dataDir)));
   const jobs = new Jobs(world);
   let resumedMs = Number.NaN;
   try {
+    // With the interval as it is, the first round is the only one for a minute: it has to find the job.
+    const job = jobs.run({ timeoutMs: 150_000 });
+    let list = () => {};
+    if (imposedBefore === 'the job') list = world.sei.fault({ match: 'list', delayMs: 3_000, times: 1 });
     keeper.start();
-    if (imposedBefore !== 'the start') {
-      await keeper.current.ready;
-      await delay(500);
-    }
-    let relieve = imposedBefore === 'its end' ? () => {} : impose(keeper, dataDir);
-    const job = jobs.run({ timeoutMs: 90_000 });
-    if (imposedBefore === 'its end') {
+    let relieve = () => {};
+    if (imposedBefore === 'the start') relieve = await impose(keeper, dataDir);
+    else if (imposedBefore === 'the job') {
+      while (world.sei.requests.list === 0) await delay(10);
+      relieve = await impose(keeper, dataDir);
+    } else {
       while (world.bitbucket.requests.count('raw-diff') < 20) await delay(10);
-      relieve = impose(keeper, dataDir);
+      relieve = await impose(keeper, dataDir);
     }
     const isTold = (line: LogLine) => line.code === code || String(line.error ?? '').includes(code);
     await keeper.current.line(isTold, 20_000);
-    await delay(2_000);
+    list();
+    await delay(4_000);
+    if (limitsFiles(hindrance)) await delay(8_000);
+    else findings.other.push(...(await looks(port)));
     const before = progress(world);
     await delay(1_500);
     const stood = progress(world);
@@ -138,6 +196,10 @@ async function hinder(hindrance: Hindrance, seed: number, repositories: readonly
     const { status, exception, failures } = await job;
     if (status !== 'SUCCESS') findings.other.push(`the job is ${status}: ${exception?.message}`);
     for (const { message } of failures) findings.other.push(`the job could not read ${message}`);
+    const told = keeper.lines.filter((line) => isTold(line) && line.message.startsWith('The disk does not take'));
+    if (told.length > 2) findings.other.push(`the log says ${told.length} times that it waits`);
+    // Else the last job would wait for the next round, too.
+    setTimeout(() => keeper.current.child.kill('SIGHUP'), 2_000);
     findings.add(await rest(world, keeper, jobs));
   } catch (error) {
     findings.other.push(error instanceof Error ? error.message : String(error));
@@ -155,7 +217,7 @@ function progress({ bitbucket, sei }: World): number {
 /** Writes until nothing more fits. */
 function fill({ current }: Keeper, dataDir: string): () => void {
   const path = join(seenBy(current.child.pid, dataDir), ballast);
-  const file = openSync(path, 'w');
+  const file = openSync(path, 'a');
   for (const bytes of [65_536, 4_096, 512, 1]) {
     const block = Buffer.alloc(bytes, 1);
     try {
@@ -168,14 +230,33 @@ function fill({ current }: Keeper, dataDir: string): () => void {
   return () => rmSync(path);
 }
 
-/** It cannot begin there, and says why instead of crashing. */
-async function startReadOnly(seed: number, repositories: readonly RepositoryOptions[]): Promise<string[]> {
-  await using world = await World.create({ seed, repositories });
-  const dataDir = join(world.folder, 'data');
-  mkdirSync(dataDir);
-  const satellite = world.start({ wrapper: withDisk(dataDir, { mib: 8, readOnly: true }) });
-  const ending = await Promise.race([satellite.ended, delay(10_000, undefined, { ref: false })]);
-  await satellite.kill();
-  if (ending?.exitCode === 74 && ending.stderr.includes(dataDir)) return [];
-  return [`read-only: exit code ${ending?.exitCode ?? 'none'}, ${satellite.tail()}`];
+/** A process that may open no file more can be asked nothing either. */
+function limitsFiles({ code }: Hindrance): boolean {
+  return code === 'TOO_MANY_OPEN_FILES';
+}
+
+/** While it waits it lives, is not ready, and says that it is the disk. */
+async function looks(port: number): Promise<string[]> {
+  const problems: string[] = [];
+  const ask = async (path: string) => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`);
+    return { status: response.status, text: await response.text() };
+  };
+  try {
+    const live = await ask('/livez');
+    if (live.status !== 200) problems.push(`/livez answers ${live.status}`);
+    const ready = await ask('/readyz');
+    if (ready.status !== 503 || !ready.text.includes('Disk: failing')) problems.push(`/readyz answers ${ready.text}`);
+  } catch (error) {
+    problems.push(`nobody answers at ${port}: ${error}`);
+  }
+  return problems;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
 }

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pMap from 'p-map';
 import { type KillPoint, killPoints } from '../../../src/ops/kill-point.ts';
@@ -13,6 +13,16 @@ import type { SatelliteOptions } from '../satellite.ts';
 import { World } from '../world.ts';
 
 const maxReadyMs = 2_000;
+
+/** What is passed only where something goes wrong: these have a life of their own. */
+const troubled: ReadonlySet<KillPoint> = new Set<KillPoint>([
+  'store:set-aside',
+  'push:in-split',
+  'push:split',
+  'job:before-failed',
+  'job:failed',
+  'report:failure-remembered',
+]);
 const counter = new URL('../preload/count-kill-points.ts', import.meta.url);
 
 /** The world after a life without a kill, and how often each point was passed in it. */
@@ -23,14 +33,16 @@ interface Reference {
 
 interface Life {
   readonly findings: Findings;
-  readonly payloads: Map<string, string>;
+  /** Undefined: it is held against git and Bitbucket alone. */
+  readonly payloads?: Map<string, string>;
   readonly kills: number;
   readonly readyMs: readonly number[];
 }
 
 /**
  * The process is killed at each named point, at one of the times that it is passed there: in a full scan with a closed
- * repository, or in the incremental one after it. Then it is left in peace.
+ * repository, or in the incremental one after it; or in a life with a job that fails, pages that are too large, and a store
+ * that is damaged. Then it is left in peace.
  */
 export const killPointsCheck: Check = {
   name: 'kill-points',
@@ -47,9 +59,13 @@ export const killPointsCheck: Check = {
       const reference = await liveUndisturbed(context, seed, repositories);
       const slow: KillPoint[] = [];
       const live = async (point: KillPoint) => {
-        const life = await liveWithKill(point, seed, repositories, reference);
+        const life = troubled.has(point)
+          ? await liveInTrouble(point, seed, repositories)
+          : await liveWithKill(point, seed, repositories, reference);
         if (life.kills === 0) life.findings.other.push('was not passed');
-        life.findings.add(compareWithReference(life.payloads, reference.payloads));
+        if (life.payloads !== undefined) {
+          life.findings.add(compareWithReference(life.payloads, reference.payloads));
+        }
         for (const kind of findingKinds) {
           findings[kind].push(...life.findings[kind].map((one) => `${point} (seed ${seed}): ${one}`));
         }
@@ -66,10 +82,15 @@ export const killPointsCheck: Check = {
         { concurrency: 3 },
       );
       // Among others a start may have to wait for its turn: alone it has no excuse.
-      for (const point of slow.slice(0, 5)) readyMs.push(...(await live(point)).readyMs);
+      for (const point of slow) {
+        const again = (await live(point)).readyMs;
+        readyMs.push(...again);
+        for (const ms of again.filter((each) => each > maxReadyMs)) {
+          findings.other.push(`${point} (seed ${seed}): a start took ${Math.round(ms)} ms to be ready`);
+        }
+      }
     }
     const slowest = Math.max(0, ...readyMs);
-    if (slowest > maxReadyMs) findings.other.push(`a start took ${Math.round(slowest)} ms to be ready`);
     return {
       figure:
         `${killed} of ${seeds.length * points.length}, ${findings.missing.length} lost, ` +
@@ -89,7 +110,10 @@ async function liveUndisturbed(
     nth === 0 ? { preload: [counter], env: { CRASH_COUNTS: path } } : {},
   );
   if (life.findings.count > 0) throw new Error(`the undisturbed run fails: ${life.findings.sentences().join('; ')}`);
-  return { payloads: life.payloads, counts: JSON.parse(await readFile(path, 'utf8')) as Record<string, number> };
+  return {
+    payloads: life.payloads ?? new Map(),
+    counts: JSON.parse(await readFile(path, 'utf8')) as Record<string, number>,
+  };
 }
 
 async function liveWithKill(
@@ -133,4 +157,39 @@ async function live(
   keeper.start();
   findings.add(await rest(world, keeper, jobs));
   return { findings, payloads: payloads(world), kills, readyMs: keeper.readyMs };
+}
+
+/** A job that fails, one whose pages are too large for a gateway, and one after the store was damaged. */
+async function liveInTrouble(
+  point: KillPoint,
+  seed: number,
+  repositories: readonly RepositoryOptions[],
+): Promise<Life> {
+  const satellite = { push: { max_page_bytes: 262_144 } };
+  await using world = await World.create({ seed, repositories, satellite, sei: { maxPushBytes: 100_000 } });
+  const keeper: Keeper = new Keeper(() =>
+    world.start(keeper.kills === 0 ? { env: { SATELLITE_KILL_AT: `${point}:1` } } : {}),
+  );
+  const jobs = new Jobs(world);
+  const findings = new Findings();
+  const expect = async (
+    status: string,
+    job: Promise<{ status: string; exception?: { message: string } | undefined }>,
+  ) => {
+    const ended = await job;
+    if (ended.status !== status) findings.other.push(`a job is ${ended.status}: ${ended.exception?.message}`);
+  };
+  const open = world.bitbucket.fault({ match: 'repos', status: 403 });
+  const failing = jobs.run();
+  keeper.start();
+  await expect('FAILURE', failing);
+  open();
+  await expect('SUCCESS', jobs.run());
+  await keeper.stop();
+  const store = join(world.folder, 'data', 'satellite.db');
+  await writeFile(store, Buffer.alloc(50_000, 0x55));
+  keeper.start();
+  await expect('SUCCESS', jobs.run({ full: true }));
+  findings.add(await rest(world, keeper, jobs));
+  return { findings, kills: keeper.kills, readyMs: keeper.readyMs };
 }

@@ -98,7 +98,7 @@ const troubles: readonly Trouble[] = [
   },
   {
     name: 'pages too large for a gateway (413)',
-    world: { satellite: { push: { max_page_bytes: 262_144 } }, sei: { maxPushBytes: 60_000 } },
+    world: { satellite: { push: { max_page_bytes: 262_144 } }, sei: { maxPushBytes: 100_000 } },
     play: async ({ world, keeper, jobs, wrong }) => {
       keeper.start();
       const { status, exception, jobId } = await jobs.run();

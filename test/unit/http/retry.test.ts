@@ -10,10 +10,13 @@ function failure(kind: ErrorKind, details: { statusCode?: number; retryAfterMs?:
   return new SatelliteError(kind, { code: kind.toUpperCase(), kind, ...details });
 }
 
+const noFileLeft = new SatelliteError('no', { code: 'TOO_MANY_OPEN_FILES', kind: 'throttled', retryAfterMs: 1_000 });
+
 describe('the delay before the next attempt', () => {
   const always = () => 0.5;
 
   test.each<[string, SatelliteError, number, number | undefined]>([
+    ['a process without a file left to open spares nobody by waiting longer', noFileLeft, 9, 1_000],
     ['a failure waits by chance up to the base', failure('retryable'), 1, 500],
     ['a second one up to twice the base', failure('retryable'), 2, 1_000],
     ['a third one up to four times the base', failure('retryable'), 3, 2_000],

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { type ErrorKind, SatelliteError } from '../../../src/errors.ts';
 import { Pusher } from '../../../src/jobs/pusher.ts';
+import { Monitor } from '../../../src/ops/monitor.ts';
 import type { PagePush } from '../../../src/sei/sei-client.ts';
 import type { StorageResult } from '../../../src/sei/types.ts';
 import { Store } from '../../../src/store/store.ts';
@@ -17,10 +18,12 @@ function setUp(push: Push, store = new Store(':memory:'), onTooLarge: (bytes: nu
   const clock = new FakeClock();
   const logger = new RecordingLogger();
   const abort = new AbortController();
-  const pusher = new Pusher({ store, push, job, clock, logger, signal: abort.signal, onTooLarge });
+  const monitor = new Monitor({ clock, version: '1' });
+  monitor.health.setIntegrations([job.integrationId]);
+  const pusher = new Pusher({ store, push, job, clock, logger, monitor, signal: abort.signal, onTooLarge });
   const addPage = (dataType: 'commits' | 'tags', number: number) =>
     store.pages.add({ jobId: 'a', dataType, number }, 1, Buffer.from(`${dataType} ${number}`));
-  return { store, clock, logger, abort, pusher, addPage };
+  return { store, clock, logger, abort, monitor, pusher, addPage };
 }
 
 function storedAt(relativePath: string): StorageResult {
@@ -209,8 +212,8 @@ describe('a page that is too large for SEI', () => {
   }
 
   test('goes in pieces, of which none is lost and each has a number of its own', async () => {
-    const items = [1, 2, 3, 4, 5].map((n) => ({ n, text: 'x'.repeat(100) }));
-    const { taken, told, store } = await run(items, 350);
+    const items = [1, 2, 3, 4, 5].map((n) => ({ n, text: 'x'.repeat(30_000) }));
+    const { taken, told, store } = await run(items, 80_000);
     expect(taken.flatMap(([, ns]) => ns).sort()).toEqual([1, 2, 3, 4, 5]);
     expect(new Set(taken.map(([path]) => path)).size).toBe(taken.length);
     expect(told[0]).toBe(body(items).length);
@@ -219,16 +222,66 @@ describe('a page that is too large for SEI', () => {
   });
 
   test('for a single record with a long list of files goes without that list, and that is reported', async () => {
-    const { taken, store } = await run([{ n: 1, files: [{ fileName: 'x'.repeat(500) }] }], 350);
+    const { taken, store } = await run([{ n: 1, files: [{ fileName: 'x'.repeat(100_000) }] }], 80_000);
     expect(taken).toEqual([['commits/commits.0.json', [1]]]);
     expect(store.jobs.failures('a')).toHaveLength(1);
   });
 
   test('whatever is left out of it, is left out, and that is reported; the others go', async () => {
-    const { taken, store, logger } = await run([{ n: 1, text: 'x'.repeat(500) }, { n: 2 }], 350);
+    const { taken, store, logger } = await run([{ n: 1, text: 'x'.repeat(100_000) }, { n: 2 }], 80_000);
     expect(taken.flatMap(([, ns]) => ns)).toEqual([2]);
     expect(store.jobs.failures('a')).toHaveLength(1);
     expect(logger.entries.at(-1)).toMatchObject({ level: 'error', fields: { code: 'SEI_PAGE_TOO_LARGE' } });
+  });
+});
+
+test('a number that the crawl has taken while the disk was full is not given to the second half of a page', async () => {
+  const { store, clock, pusher } = setUp(async ({ relativePath, content }) => {
+    if (content.length > 80_000) throw new SatelliteError('no', { code: 'SEI_PAGE_TOO_LARGE', kind: 'bug' });
+    return storedAt(relativePath);
+  });
+  const page = { jobId: 'a', dataType: 'commits', number: 0 } as const;
+  const commits = [1, 2].map((n) => ({ n, text: 'x'.repeat(50_000) }));
+  const records = [{ repository: { id: 1 }, commits }];
+  store.pages.add(page, 2, Buffer.from(JSON.stringify({ _metadata: {}, records, count: 1 })));
+  const transaction = store.transaction.bind(store);
+  let isFull = true;
+  store.transaction = (work) => {
+    if (!isFull) return transaction(work);
+    isFull = false;
+    store.pages.add({ ...page, number: 1 }, 1, Buffer.from('{}'));
+    throw new SatelliteError('full', { code: 'STORE_FULL', kind: 'storage' });
+  };
+  pusher.finish();
+  await pusher.run();
+  expect(clock.sleeps).toEqual([1_000]);
+  expect(store.pages.totals('a')).toMatchObject([{ pages: 3 }]);
+  expect(store.pages.waiting('a', 9)).toEqual([]);
+});
+
+describe('a gateway that refuses even small pages for their size', () => {
+  test.each([
+    ['a single record', [{ n: 1 }]],
+    ['a single record with files', [{ n: 1, files: [{ fileName: 'a' }] }]],
+    ['several', [{ n: 1 }, { n: 2 }]],
+  ])('is waited for, and nothing of %s is left out', async (_name, commits) => {
+    const body = Buffer.from(JSON.stringify({ _metadata: {}, records: [{ commits }], count: 1 }));
+    const refusal = new SatelliteError('no', { code: 'SEI_PAGE_TOO_LARGE', kind: 'bug', statusCode: 413 });
+    let refusals = 5;
+    const pushed: string[] = [];
+    const { store, clock, pusher, monitor } = setUp(async ({ relativePath, content }) => {
+      const parts = monitor.health.report().parts.filter(({ part }) => part === 'sei_push');
+      if (refusals <= 3) expect(parts).toMatchObject([{ state: 'failing', problem: { code: 'SEI_PAGE_TOO_LARGE' } }]);
+      if (refusals-- > 0) throw refusal;
+      pushed.push(Buffer.from(content).toString());
+      return storedAt(relativePath);
+    });
+    store.pages.add({ jobId: 'a', dataType: 'commits', number: 0 }, 1, body);
+    pusher.finish();
+    await pusher.run();
+    expect(pushed).toEqual([body.toString()]);
+    expect(clock.sleeps).toHaveLength(5);
+    expect(store.jobs.failures('a')).toEqual([]);
   });
 });
 

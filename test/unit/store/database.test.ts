@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
@@ -124,15 +124,62 @@ describe('opening', () => {
     expect(refusalOf(() => new Store(join(path, 'deeper', 'satellite.db'))).code).toBe('STORE_UNUSABLE');
   });
 
-  test('a step of the schema that fails leaves the version where it was', () => {
+  test('a schema that is not the one that is made is damaged, and the step that fails on it changes nothing', () => {
     const path = newPath();
     mkdirSync(dirname(path), { recursive: true });
     const database = new DatabaseSync(path);
     // The first step makes this table, too.
     database.exec('CREATE TABLE jobs (id TEXT)');
     database.close();
-    expect(refusalOf(() => openDatabase(path)).code).toBe('STORE_UNUSABLE');
+    expect(refusalOf(() => openDatabase(path)).code).toBe('STORE_DAMAGED');
     expect(schemaVersion(path)).toBe(0);
+  });
+
+  test('a flipped bit in the name of a column is damage, and not a defect of the satellite', () => {
+    const path = newPath();
+    new Store(path).close();
+    const file = readFileSync(path);
+    const name = 'created_at_ms INTEGER';
+    // Pages that are free hold older copies of it.
+    for (let at = file.indexOf(name); at >= 0; at = file.indexOf(name)) file[at] = (file[at] ?? 0) ^ 1;
+    writeFileSync(path, file);
+    expect(refusalOf(() => new Store(path))).toMatchObject({ code: 'STORE_DAMAGED', kind: 'storage' });
+  });
+
+  test('a broken page of an index that a start needs is damage, and lets the file go', () => {
+    const path = newPath();
+    new Store(path).close();
+    const database = new DatabaseSync(path);
+    const root = database.prepare(`SELECT rootpage FROM sqlite_schema WHERE name = 'sqlite_autoindex_meta_1'`).get();
+    // Too large to be read whole at the start.
+    database.exec(`INSERT INTO commit_files (sha, files) SELECT randomblob(20), printf('%.*c', 70000000, 'x')`);
+    database.close();
+    const file = openSync(path, 'r+');
+    writeSync(file, Buffer.alloc(4096, 0x5a), 0, 4096, 4096 * (Number(root?.rootpage) - 1));
+    closeSync(file);
+    expect(refusalOf(() => new Store(path))).toMatchObject({ code: 'STORE_DAMAGED', kind: 'storage' });
+    renameSync(path, `${path}.aside`);
+    new Store(path).close();
+  });
+
+  test('a process that may open no more files is told apart from a folder that may not be written to', () => {
+    const path = newPath();
+    mkdirSync(dirname(path), { recursive: true });
+    const script = `
+      import { openSync } from 'node:fs';
+      import { openDatabase } from ${JSON.stringify(new URL('../../../src/store/database.ts', import.meta.url).href)};
+      try { for (;;) openSync('/dev/null'); } catch {}
+      try { openDatabase(${JSON.stringify(path)}); } catch (error) { console.log(error.code, error.kind); }`;
+    const args = [
+      '--nofile=64:64',
+      process.execPath,
+      '--disable-warning=ExperimentalWarning',
+      '--input-type=module-typescript',
+      '-e',
+      script,
+    ];
+    const { stdout } = spawnSync('prlimit', args, { encoding: 'utf8' });
+    expect(stdout).toBe('TOO_MANY_OPEN_FILES storage\n');
   });
 
   test('another process that uses the store keeps this one out, and lets it in once it has ended', async () => {
