@@ -34,7 +34,8 @@ interface SliceEnd {
 /** What becomes durable together with the page that is filling. */
 interface Pending {
   page: PageBuilder;
-  readonly cursors: Map<SliceKey, unknown>;
+  /** By repository. */
+  readonly cursors: Map<number, { readonly slice: SliceKey; readonly cursor: unknown }>;
   readonly ended: Map<SliceKey, SliceEnd>;
   readonly found: { readonly repositoryId: number; readonly pullRequest: KnownPullRequest }[];
 }
@@ -78,8 +79,13 @@ export class Spool {
     }
     const pending = this.#pendingOf(slice.dataType);
     if (item !== undefined) pending.page.add(repository, item);
-    if (cursor !== undefined) pending.cursors.set(slice, cursor);
+    if (cursor !== undefined) pending.cursors.set(slice.repositoryId, { slice, cursor });
     if (found !== undefined) pending.found.push({ repositoryId: slice.repositoryId, pullRequest: found });
+  }
+
+  /** Where the slice goes on behind all that was appended, durable or not; undefined: where the store says. */
+  cursorOf({ dataType, repositoryId }: SliceKey): unknown {
+    return this.#pending.get(dataType)?.cursors.get(repositoryId)?.cursor;
   }
 
   /** The slice has yielded everything; it counts as done together with the last of its items. */
@@ -148,7 +154,7 @@ export class Spool {
         const number = store.pages.nextNumber(job.id, dataType);
         store.pages.add({ jobId: job.id, dataType, number }, page.itemCount, page.build(number));
       }
-      for (const [slice, cursor] of cursors) store.slices.setCursor(slice, cursor);
+      for (const { slice, cursor } of cursors.values()) store.slices.setCursor(slice, cursor);
       for (const [slice, { state, covered, failure }] of ended) store.slices.finish(slice, state, covered, failure);
       for (const { repositoryId, pullRequest } of found) store.pullRequests.addFound(job.id, repositoryId, pullRequest);
       for (const failure of this.#failures) store.jobs.addFailure(job.id, failure);
