@@ -9,6 +9,7 @@ import type { BranchesCursor } from '../crawl/branches.ts';
 import { CommitFilesReader } from '../crawl/commit-files.ts';
 import { crawlCommits } from '../crawl/commits.ts';
 import { GitSource } from '../crawl/git-source.ts';
+import { PullRequestRoom } from '../crawl/pull-request-room.ts';
 import { crawlPullRequests } from '../crawl/pull-requests.ts';
 import type { CommitsCursor } from '../crawl/range-commits.ts';
 import { crawlRepository } from '../crawl/repository.ts';
@@ -110,6 +111,7 @@ export async function runJob(
     store,
     clock,
     commitFiles,
+    pullRequestRoom: new PullRequestRoom(integration.rateLimit.maxInFlight),
     git,
     addFailure: (failure) => spool.addFailure(failure),
   };
