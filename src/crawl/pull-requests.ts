@@ -3,12 +3,18 @@ import type { BitbucketActivity, BitbucketPullRequest, BitbucketRepository } fro
 import { SatelliteError } from '../errors.ts';
 import { epochMs } from '../records/epoch-ms.ts';
 import { pullRequestRecord } from '../records/pull-request.ts';
-import type { KnownPullRequest } from '../store/pull-requests.ts';
-import { fingerprint } from './fingerprint.ts';
-import { changedPullRequests, deleted, type SeenPullRequest } from './pull-request-changes.ts';
+import { fingerprint, hasChanged } from './fingerprint.ts';
+import {
+  changedPullRequests,
+  deleted,
+  maxFailuresInARow,
+  reportUnread,
+  type SeenPullRequest,
+  unread,
+} from './pull-request-changes.ts';
 import { readCommits } from './pull-request-commits.ts';
 import type { PullRequestPlace } from './pull-request-room.ts';
-import { repositoryLabel, repositoryPath } from './repository-path.ts';
+import { repositoryPath } from './repository-path.ts';
 import type { Crawled, Scan, SliceCrawl } from './scan.ts';
 
 /**
@@ -22,17 +28,17 @@ export async function* crawlPullRequests(scan: Scan, repository: BitbucketReposi
   const read = async ({ found, pullRequest }: SeenPullRequest, place: PullRequestPlace): Promise<Crawled> => {
     if (pullRequest === undefined) return { found };
     try {
-      const read = await readConsistently(scan, repository, pullRequest, place);
+      const read = await readConsistently(scan, repository, pullRequest, place, found.sentMs);
       failuresInARow = 0;
       const isOpen = read.pullRequest.state === 'OPEN';
-      return { found: { ...found, fingerprint: fingerprint(read.pullRequest), isOpen }, record: read.record };
+      const sentMs = read.record.updatedDate;
+      return { found: { ...found, fingerprint: fingerprint(read.pullRequest), isOpen, sentMs }, record: read.record };
     } catch (error) {
       if (!(error instanceof SatelliteError) || !isOfItsOwn(error)) throw error;
       const { id } = pullRequest;
       if (error.code === 'BITBUCKET_NO_SUCH_PULL_REQUEST') return { found: deleted(id, found.readAtMs) };
       if (++failuresInARow >= maxFailuresInARow) throw error;
-      const message = `${repositoryLabel(repository)} pull request ${id}: ${error.code}: ${error.message}`;
-      scan.addFailure({ message, url: error.url ?? scan.integration.url }, error.code);
+      reportUnread(scan, repository, id, error);
       return { found: unread(id) };
     }
   };
@@ -61,18 +67,10 @@ export async function* crawlPullRequests(scan: Scan, repository: BitbucketReposi
   return [];
 }
 
-/** So many pull requests that cannot be read one after the other are a server that fails altogether. */
-const maxFailuresInARow = 5;
-
 /** One that fails by itself must not keep back those behind it; a server that does not answer keeps back all. */
 function isOfItsOwn({ code, kind, statusCode }: SatelliteError): boolean {
   if (code === 'BITBUCKET_PULL_REQUEST_MOVING') return true;
   return statusCode !== undefined && (kind === 'retryable' || kind === 'gone' || kind === 'permission');
-}
-
-/** Counts as open until it could be read, so every scan asks for it again. */
-function unread(id: number): KnownPullRequest {
-  return { id, fingerprint: 'unread', isOpen: true, readAtMs: 0 };
 }
 
 /** One that changes under our hands so often is left to the next scan. */
@@ -88,6 +86,7 @@ async function readConsistently(
   repository: BitbucketRepository,
   listed: BitbucketPullRequest,
   place: PullRequestPlace,
+  sentMs: number | undefined,
 ) {
   let pullRequest = listed;
   for (let reads = 1; ; reads++) {
@@ -99,11 +98,12 @@ async function readConsistently(
     const parts = {
       ...(activities === undefined ? {} : { activities }),
       ...(commits === undefined ? {} : { commits }),
+      ...(sentMs === undefined ? {} : { sentMs }),
     };
     const record = pullRequestRecord(pullRequest, parts);
     if (!isAhead(activities ?? [], pullRequest)) return { pullRequest, record };
     const now = await scan.bitbucket.pullRequest(repositoryPath(repository), pullRequest.id);
-    if (fingerprint(now) === fingerprint(pullRequest)) return { pullRequest, record };
+    if (!hasChanged(fingerprint(pullRequest), fingerprint(now))) return { pullRequest, record };
     if (reads >= maxReads) throw movingError(pullRequest.id);
     pullRequest = now;
   }

@@ -5,6 +5,8 @@ import { crawlPullRequests } from '../../../src/crawl/pull-requests.ts';
 import { crawlRepository } from '../../../src/crawl/repository.ts';
 import { crawlTags } from '../../../src/crawl/tags.ts';
 import type { PullRequestRecord } from '../../../src/records/types.ts';
+import { Store } from '../../../src/store/store.ts';
+import { discovered, newJob, pullRequestsOf } from '../store/fixtures.ts';
 import { bitbucketError, FakeBitbucket, ledger } from './fake-bitbucket.ts';
 import { pullRequestOf } from './pull-request-of.ts';
 import { drain, scanOf, sent } from './scan-of.ts';
@@ -158,6 +160,32 @@ describe('a pull request', () => {
     }
     expect(came).toEqual([8, 7, 6, 5, 4, 3, 2, 1, 9]);
   });
+});
+
+test('an open one whose newest comment was deleted goes out with a later date than SEI has, or it would be dropped', async () => {
+  const bitbucket = new FakeBitbucket();
+  const store = new Store(':memory:');
+  const commented = { commentCount: 1, openTaskCount: 0, resolvedTaskCount: 0 };
+  bitbucket.prs.set(1, pullRequestOf(1, { properties: commented }));
+  bitbucket.activityLists.set(1, [activity(900, 'COMMENTED'), activity(1, 'OPENED')]);
+  const datesOf = async (id: string, window: object) => {
+    const job = newJob(id, window);
+    discovered(store, job, [ledger.id]);
+    const { scan } = scanOf({ bitbucket, store, job });
+    const { steps } = await drain(crawlPullRequests(scan, ledger));
+    for (const { found } of steps) if (found !== undefined) store.pullRequests.addFound(id, ledger.id, found);
+    store.slices.finish(pullRequestsOf(id, ledger.id), 'done');
+    store.jobs.setDone(id, 1, { result: {} });
+    store.acknowledge(id);
+    return steps.map(({ record }) => (record as PullRequestRecord | undefined)?.updatedDate);
+  };
+  expect(await datesOf('a', { fromMs: 1_000, toMs: 10_000 })).toEqual([9_000]);
+  bitbucket.activityLists.set(1, [activity(1, 'OPENED')]);
+  bitbucket.prs.set(1, pullRequestOf(1));
+  expect(await datesOf('b', { fromMs: 10_000, toMs: 11_000 })).toEqual([9_001]);
+  // Closed, it has the date of its closing.
+  bitbucket.prs.set(1, pullRequestOf(1, { state: 'DECLINED', updatedDate: 8_500 }));
+  expect(await datesOf('c', { fromMs: 11_000, toMs: 12_000 })).toEqual([8_500]);
 });
 
 describe('a very large pull request', () => {
