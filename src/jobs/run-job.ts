@@ -113,7 +113,7 @@ export async function runJob(
     commitFiles,
     pullRequestRoom: new PullRequestRoom(integration.rateLimit.maxInFlight),
     git,
-    addFailure: (failure) => spool.addFailure(failure),
+    addFailure: (failure, code) => spool.addFailure(failure, { code }),
   };
   const pusher = new Pusher({
     store,
@@ -262,7 +262,7 @@ async function runSlice(
   { logger, monitor }: DurablyOptions & { readonly monitor: Monitor },
   othersWait: () => boolean,
 ): Promise<boolean> {
-  const flaws = new Flaws(scan);
+  const flaws = new Flaws(scan, spool, `${repositoryLabel(repository)} ${slice.dataType}`);
   const crawl = crawlOf(flaws.scan, repository, slice);
   const turn = takesTurns(scan, slice) ? commitsPerTurn : Number.POSITIVE_INFINITY;
   let records = 0;
@@ -316,12 +316,12 @@ class Flaws {
   readonly scan: Scan;
   readonly #byCode = new Map<string, { count: number; readonly first: string }>();
 
-  constructor(scan: Scan) {
+  constructor(scan: Scan, spool: Spool, part: string) {
     const addFailure: Scan['addFailure'] = (failure, code) => {
       const known = this.#byCode.get(code);
       if (known === undefined) this.#byCode.set(code, { count: 1, first: failure.message });
       else known.count++;
-      scan.addFailure(failure, code);
+      spool.addFailure(failure, { code, part });
     };
     this.scan = { ...scan, addFailure };
   }
@@ -329,7 +329,7 @@ class Flaws {
   log(logger: Logger, repository: BitbucketRepository, { jobId, dataType }: Slice): void {
     for (const [code, { count, first }] of this.#byCode) {
       const facts = { code, count, first, jobId, repository: repositoryLabel(repository), dataType };
-      logger.warn('Some items could not be read in full; the failures of the job name each', facts);
+      logger.warn('Some items could not be read in full; the failures of the job name them', facts);
     }
   }
 }

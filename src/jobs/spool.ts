@@ -5,7 +5,7 @@ import type { DataType } from '../data-type.ts';
 import type { Clones } from '../git/clones.ts';
 import { killPoint } from '../ops/kill-point.ts';
 import { PageBuilder, pageItem } from '../records/page-builder.ts';
-import type { Failure, Job } from '../store/jobs.ts';
+import type { Failure, FailureKind, Job } from '../store/jobs.ts';
 import type { KnownPullRequest } from '../store/pull-requests.ts';
 import type { CoveredTip, SliceFailure, SliceKey } from '../store/slices.ts';
 import type { Store } from '../store/store.ts';
@@ -59,7 +59,7 @@ const idleWaitsAtCap = 10_000 / roomPollMs;
 export class Spool {
   readonly #options: SpoolOptions;
   readonly #pending = new Map<DataType, Pending>();
-  readonly #failures: Failure[] = [];
+  readonly #failures: { readonly failure: Failure; readonly kind: FailureKind | undefined }[] = [];
   #maxPageBytes: number;
   /** The flush under way, if any: nothing may be added to what it writes. */
   #flushing: Promise<void> | undefined;
@@ -95,13 +95,13 @@ export class Spool {
 
   /** The slice could not be read to its end. What it has yielded is sent all the same. */
   async fail(slice: SliceKey, reported: Failure, failure: SliceFailure): Promise<void> {
-    this.addFailure(reported);
+    this.addFailure(reported, { code: failure.code });
     await this.#end(slice, { state: 'failed', covered: [], failure });
   }
 
   /** Becomes durable with the next page, at the latest with the end of the crawl. */
-  addFailure(failure: Failure): void {
-    this.#failures.push(failure);
+  addFailure(failure: Failure, kind?: FailureKind): void {
+    this.#failures.push({ failure, kind });
   }
 
   /** Makes everything durable that is still in memory. */
@@ -157,7 +157,7 @@ export class Spool {
       for (const { slice, cursor } of cursors.values()) store.slices.setCursor(slice, cursor);
       for (const [slice, { state, covered, failure }] of ended) store.slices.finish(slice, state, covered, failure);
       for (const { repositoryId, pullRequest } of found) store.pullRequests.addFound(job.id, repositoryId, pullRequest);
-      for (const failure of this.#failures) store.jobs.addFailure(job.id, failure);
+      for (const { failure, kind } of this.#failures) store.jobs.addFailure(job.id, failure, kind);
       failures = this.#failures.length;
       commitFiles.persist();
       killPoint('page:in-transaction');
