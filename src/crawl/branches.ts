@@ -36,7 +36,8 @@ export async function* crawlBranches(
   repository: BitbucketRepository,
   cursor: BranchesCursor | undefined,
 ): SliceCrawl {
-  const branches = cursor?.branches ?? (await planBranches(scan, repository));
+  const plan: Plan = cursor ?? (await planBranches(scan, repository));
+  const { branches, firstPage } = plan;
   const defaultTip = branches.find(({ ref }) => ref === defaultBranchRef)?.tip;
   const sent = new Set<string>();
   const isNew = ({ id }: { id: string }) => {
@@ -47,10 +48,12 @@ export async function* crawlBranches(
   for (const [index, branch] of branches.entries()) {
     if (index < (cursor?.at ?? 0)) continue;
     const at = cursor !== undefined && cursor.at === index ? cursor : undefined;
-    for await (const { record, cursor: next } of branchCommits(scan, repository, branch, defaultTip, at, isNew)) {
+    const listed = index === 0 && firstPage !== undefined ? { firstPage } : {};
+    const place = { cursor: at, ...listed };
+    for await (const { record, cursor: next } of branchCommits(scan, repository, branch, defaultTip, place, isNew)) {
       const { start, skip, source } = next;
-      const place = { start, skip, ...(source === undefined ? {} : { source }) };
-      yield { record, cursor: { branches, at: index, ...place } satisfies BranchesCursor };
+      const goesOn = { start, skip, ...(source === undefined ? {} : { source }) };
+      yield { record, cursor: { branches, at: index, ...goesOn } satisfies BranchesCursor };
     }
     yield { cursor: { branches, at: index + 1, start: 0, skip: 0 } satisfies BranchesCursor };
   }
@@ -63,12 +66,12 @@ async function* branchCommits(
   repository: BitbucketRepository,
   { ref, tip, base }: PlannedBranch,
   defaultTip: string | undefined,
-  cursor: BranchesCursor | undefined,
+  { cursor, ...listed }: { readonly cursor: BranchesCursor | undefined } & Pick<TipRange, 'firstPage'>,
   isWanted: (commit: { id: string }) => boolean,
 ) {
   const rangeFrom = (since: string | null | undefined): TipRange => ({ tip, base: since ?? undefined });
   try {
-    yield* crawlRange(scan, repository, rangeFrom(base), cursor, isWanted);
+    yield* crawlRange(scan, repository, { ...rangeFrom(base), ...listed }, cursor, isWanted);
   } catch (error) {
     const isBaseGone = error instanceof SatelliteError && error.code === 'BITBUCKET_NO_SUCH_COMMIT';
     if (!isBaseGone || cursor !== undefined || ref === defaultBranchRef || base === defaultTip) throw error;
@@ -76,22 +79,37 @@ async function* branchCommits(
   }
 }
 
-/** The default branch first: the others are read from where they left it. */
-async function planBranches(scan: Scan, repository: BitbucketRepository): Promise<PlannedBranch[]> {
+interface Plan {
+  readonly branches: readonly PlannedBranch[];
+  /** Of the first branch, where finding its range has brought it. */
+  readonly firstPage?: TipRange['firstPage'] | undefined;
+}
+
+/**
+ * One list of the branches tells which of them have moved, the default one among them. That comes first: the others are
+ * read from where they left it.
+ */
+async function planBranches(scan: Scan, repository: BitbucketRepository): Promise<Plan> {
   const { job, store, bitbucket } = scan;
-  const { branches } = scan.integration.metadata;
-  const main = await findCommitRange(scan, repository);
-  const plan: PlannedBranch[] = [];
-  if (main !== undefined) plan.push({ ref: defaultBranchRef, tip: main.tip, base: main.base ?? null });
   const fromMs = windowFromMs(scan, repository, 'commits');
-  const isNamed = matcherOf(branches);
+  const isNamed = matcherOf(scan.integration.metadata.branches);
+  const named: PlannedBranch[] = [];
+  let defaultTip: string | undefined;
   for await (const branch of bitbucket.branches(repositoryPath(repository))) {
-    if (branch.isDefault || !isNamed(branch)) continue;
-    const [base] = store.coverage.tipsBefore(job.integrationId, repository.id, branch.id, fromMs);
-    plan.push({ ref: branch.id, tip: branch.latestCommit, base: base ?? main?.tip ?? null });
+    if (branch.isDefault) defaultTip = branch.latestCommit;
+    else if (isNamed(branch)) {
+      const [base] = store.coverage.tipsBefore(job.integrationId, repository.id, branch.id, fromMs);
+      named.push({ ref: branch.id, tip: branch.latestCommit, base: base ?? null });
+    }
   }
-  if (plan.length === 0) plan.push({ ref: defaultBranchRef, tip: emptyTip, base: emptyTip });
-  return plan;
+  const main = defaultTip === undefined ? undefined : await findCommitRange(scan, repository, defaultTip);
+  const branches = named.map((branch) => ({ ...branch, base: branch.base ?? main?.tip ?? null }));
+  if (main !== undefined) {
+    const { tip, base, firstPage } = main;
+    branches.unshift({ ref: defaultBranchRef, tip, base: base ?? null });
+    return { branches, firstPage };
+  }
+  return { branches: branches.length > 0 ? branches : [{ ref: defaultBranchRef, tip: emptyTip, base: emptyTip }] };
 }
 
 /** Names as Bitbucket shows them, full names, or globs; `all` means every branch. */

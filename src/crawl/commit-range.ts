@@ -34,10 +34,15 @@ export interface TipRange {
  * window and not newer than what was covered last. A date never ends the listing itself: commits that were merged late
  * carry old dates and would be lost. Where a forced push and a garbage collection have taken every covered tip, the
  * history may be another one altogether: it gets what a full scan would give it.
+ *
+ * @param listedTip of the default branch, where a list of branches has shown it: then one that is covered costs no request
  */
-export async function findCommitRange(scan: Scan, repository: BitbucketRepository): Promise<TipRange | undefined> {
-  const { job, store, bitbucket } = scan;
-  const path = repositoryPath(repository);
+export async function findCommitRange(
+  scan: Scan,
+  repository: BitbucketRepository,
+  listedTip?: string,
+): Promise<TipRange | undefined> {
+  const { job, store } = scan;
   const fromMs = windowFromMs(scan, repository, 'commits');
   try {
     const gone = new Set<string>();
@@ -46,41 +51,52 @@ export async function findCommitRange(scan: Scan, repository: BitbucketRepositor
     const covered = tipsBefore(fromMs);
     const ever = tipsBefore(Number.MAX_SAFE_INTEGER);
     const wasEmpty = covered[0] === emptyTip || ever[0] === emptyTip;
+    if (listedTip !== undefined && !wasEmpty && covered.includes(listedTip)) return { tip: listedTip, base: listedTip };
     for (const base of wasEmpty ? [] : basesOf(covered)) {
-      const range = await rangeSince(scan, repository, base);
+      const range = await rangeSince(scan, repository, base, listedTip);
       if (range !== undefined) return range;
       gone.add(base);
     }
-    for await (const branch of bitbucket.branches(path)) {
-      if (!branch.isDefault) continue;
-      const tip = branch.latestCommit;
-      if (fromMs <= 0 || wasEmpty) return { tip, base: undefined };
-      const entry = await firstCovered(
-        scan,
-        repository,
-        tip,
-        ever.filter((id) => !gone.has(id)),
-      );
-      const fullFromMs = fullScanFromMs(job.toMs, scan.integration.metadata.backfillDays);
-      const olderThanMs = entry === undefined && ever.length > 0 ? Math.min(fromMs, fullFromMs) : fromMs;
-      const start = entry === undefined ? tip : entry.start;
-      return { tip, base: start && (await firstOlder(scan, repository, start, olderThanMs)) };
-    }
-    return undefined;
+    const tip = listedTip ?? (await defaultTip(scan, repository));
+    if (tip === undefined) return undefined;
+    if (fromMs <= 0 || wasEmpty) return { tip, base: undefined };
+    const entry = await firstCovered(
+      scan,
+      repository,
+      tip,
+      ever.filter((id) => !gone.has(id)),
+    );
+    const fullFromMs = fullScanFromMs(job.toMs, scan.integration.metadata.backfillDays);
+    const olderThanMs = entry === undefined && ever.length > 0 ? Math.min(fromMs, fullFromMs) : fromMs;
+    const start = entry === undefined ? tip : entry.start;
+    return { tip, base: start && (await firstOlder(scan, repository, start, olderThanMs)) };
   } catch (error) {
     if (error instanceof SatelliteError && error.code === 'BITBUCKET_NO_DEFAULT_BRANCH') return undefined;
     throw error;
   }
 }
 
-/** Undefined where the base is gone. */
-async function rangeSince(scan: Scan, repository: BitbucketRepository, base: string): Promise<TipRange | undefined> {
+async function defaultTip(scan: Scan, repository: BitbucketRepository): Promise<string | undefined> {
+  for await (const { isDefault, latestCommit } of scan.bitbucket.branches(repositoryPath(repository))) {
+    if (isDefault) return latestCommit;
+  }
+  return undefined;
+}
+
+/** Up to the tip of the default branch as it is now, where it is not said. Undefined where the base is gone. */
+async function rangeSince(
+  scan: Scan,
+  repository: BitbucketRepository,
+  base: string,
+  until?: string,
+): Promise<TipRange | undefined> {
   try {
-    for await (const page of scan.bitbucket.commits(repositoryPath(repository), { since: base })) {
-      const tip = page.values[0]?.id;
-      if (tip !== undefined) return { tip, base, firstPage: page };
+    const range = until === undefined ? { since: base } : { since: base, until };
+    for await (const page of scan.bitbucket.commits(repositoryPath(repository), range)) {
+      const tip = until ?? page.values[0]?.id;
+      if (tip !== undefined && page.values.length > 0) return { tip, base, firstPage: page };
     }
-    return { tip: base, base };
+    return until === undefined ? { tip: base, base } : { tip: until, base: until };
   } catch (error) {
     if (error instanceof SatelliteError && error.code === 'BITBUCKET_NO_SUCH_COMMIT') return undefined;
     throw error;

@@ -21,6 +21,25 @@ export function fingerprint(pullRequest: BitbucketPullRequest): string {
   ]);
 }
 
+/** Places in a fingerprint: where the target stands; people; what is counted. */
+const leftOut = { open: new Set([5]), closed: new Set([6, 7, 8, 9, 10]) };
+
+/**
+ * Whether a pull request has to be read again. What it would be read for in vain is left out: a push to the target moves
+ * no date of an open one, and what is said of a closed one does not move its date either, so SEI would drop the record.
+ *
+ * @param before a fingerprint of any version, or a word that stands for none
+ */
+export function hasChanged(before: string, now: string): boolean {
+  return before !== now && (!before.startsWith('[') || essence(before) !== essence(now));
+}
+
+function essence(print: string): string {
+  const fields = JSON.parse(print) as unknown[];
+  const without = fields[2] === 'OPEN' ? leftOut.open : leftOut.closed;
+  return JSON.stringify(fields.filter((_field, place) => !without.has(place)));
+}
+
 /** Their order in the answer means nothing. */
 function people(list: readonly BitbucketParticipant[] | null | undefined) {
   return (list ?? [])

@@ -1,9 +1,10 @@
+import { pMapIterable } from 'p-map';
 import type { BitbucketPullRequest, BitbucketRepository } from '../bitbucket/types.ts';
 import { SatelliteError } from '../errors.ts';
 import { epochMs } from '../records/epoch-ms.ts';
 import type { KnownPullRequest } from '../store/pull-requests.ts';
-import { fingerprint } from './fingerprint.ts';
-import { repositoryPath } from './repository-path.ts';
+import { fingerprint, hasChanged } from './fingerprint.ts';
+import { repositoryLabel, repositoryPath } from './repository-path.ts';
 import type { Scan } from './scan.ts';
 import { windowFromMs } from './window.ts';
 
@@ -23,7 +24,8 @@ export interface SeenPullRequest {
  * of the list is trusted (bitbucket-dc-rest §1, §5):
  *
  * - A first scan, a full one, and one that asks again for what was covered sweep all states and send what is open, was
- *   updated since `from`, or is new since the last acknowledged scan, which may have ended before `from`.
+ *   updated since `from`, or is new since the last acknowledged scan, which may have ended before `from`. Asked again,
+ *   an open one that has not changed, and of which SEI has nothing that happened since `from`, is left out.
  * - An incremental one reads the list of all states as far as it shows something new, then the whole list of open ones,
  *   and asks for those that were open and are in neither. It sends what is unknown or has another fingerprint. After a
  *   scan that broke off it reads the whole list, and so does the first scan of a day (UTC): a server that lists by creation
@@ -39,8 +41,10 @@ export async function* changedPullRequests(
   const fromMs = windowFromMs(scan, repository, 'pull_requests');
   const isSweep = job.isFull || coveredToMs === undefined || fromMs < coveredToMs;
   const isFirstOfDay = dayOf(coveredToMs ?? 0) !== dayOf(job.toMs);
+  const hasGap = store.coverage.hasGap(job, repository.id, 'pull_requests');
   // A scan that broke off has left known ones at the top of the list and unknown ones below them.
-  const readsAll = isSweep || isFirstOfDay || store.coverage.hasGap(job, repository.id, 'pull_requests');
+  const readsAll = isSweep || isFirstOfDay || hasGap;
+  const isRepeat = isSweep && !job.isFull && !hasGap;
   const seen = new Set<number>();
 
   const isKnownToJob = (id: number) => seen.has(id) || store.pullRequests.isFound(job.id, repository.id, id);
@@ -53,19 +57,22 @@ export async function* changedPullRequests(
     const nowMs = scan.clock.now();
     // Whatever there was at the last acknowledged scan is known: the unknown is new, even where it is older than `from`.
     const isNew = known === undefined && coveredToMs !== undefined;
-    const isChanged = isNew || (known !== undefined && known.fingerprint !== print);
+    const isChanged = isNew || (known !== undefined && hasChanged(known.fingerprint, print));
+    const sentMs = known?.sentMs;
+    const isLeftOut = !isOpen || (isRepeat && sentMs !== undefined && sentMs < fromMs);
     const isWanted =
       isChanged ||
-      (isSweep && (isOpen || (epochMs(pullRequest.updatedDate) ?? 0) >= fromMs)) ||
+      (isSweep && (!isLeftOut || (epochMs(pullRequest.updatedDate) ?? 0) >= fromMs)) ||
       (isOpen && known !== undefined && nowMs - known.readAtMs >= rereadOpenAfterMs);
     const found = {
       id: pullRequest.id,
       fingerprint: print,
       isOpen,
       readAtMs: isWanted ? nowMs : (known?.readAtMs ?? 0),
+      sentMs,
     };
     if (isWanted) return { found, pullRequest };
-    return known?.fingerprint === print ? undefined : { found };
+    return known !== undefined && !isChanged ? undefined : { found };
   };
 
   let isComplete = true;
@@ -95,11 +102,40 @@ export async function* changedPullRequests(
   }
   const isNew = (id: number) => store.pullRequests.get(job.integrationId, repository.id, id) === undefined;
   const skipped = pages > 1 && readsAll ? gapsIn(seen).filter(isNew) : [];
-  for (const id of [...store.pullRequests.openIds(job.integrationId, repository.id), ...skipped]) {
-    if (isKnownToJob(id)) continue;
-    const step = await lookUp(scan, repository, id, look);
-    if (step !== undefined) yield step;
-  }
+  const missing = [...store.pullRequests.openIds(job.integrationId, repository.id), ...skipped];
+  let failuresInARow = 0;
+  const lookUpOrReport = async (id: number) => {
+    try {
+      const step = await lookUp(scan, repository, id, look);
+      failuresInARow = 0;
+      return step;
+    } catch (error) {
+      const isOfItsOwn =
+        error instanceof SatelliteError && error.kind === 'retryable' && error.statusCode !== undefined;
+      if (!isOfItsOwn || ++failuresInARow >= maxFailuresInARow) throw error;
+      reportUnread(scan, repository, id, error);
+      return { found: unread(id) };
+    }
+  };
+  const steps = pMapIterable(
+    missing.filter((id) => !isKnownToJob(id)),
+    lookUpOrReport,
+    { concurrency: scan.integration.rateLimit.maxInFlight },
+  );
+  for await (const step of steps) if (step !== undefined) yield step;
+}
+
+/** So many pull requests that cannot be read one after the other are a server that fails altogether. */
+export const maxFailuresInARow = 5;
+
+export function reportUnread(scan: Scan, repository: BitbucketRepository, id: number, error: SatelliteError): void {
+  const message = `${repositoryLabel(repository)} pull request ${id}: ${error.code}: ${error.message}`;
+  scan.addFailure({ message, url: error.url ?? scan.integration.url }, error.code);
+}
+
+/** Counts as open until it could be read, so every scan asks for it again. */
+export function unread(id: number): KnownPullRequest {
+  return { id, fingerprint: 'unread', isOpen: true, readAtMs: 0 };
 }
 
 function dayOf(epochMs: number): number {
@@ -115,7 +151,8 @@ const maxGaps = 200;
  */
 function gapsIn(seen: ReadonlySet<number>): number[] {
   const gaps: number[] = [];
-  const highest = seen.size === 0 ? 0 : Math.max(...seen);
+  let highest = 0;
+  for (const id of seen) if (id > highest) highest = id;
   for (let id = highest - 1; id > 0 && gaps.length < maxGaps; id--) if (!seen.has(id)) gaps.push(id);
   return gaps;
 }

@@ -1,10 +1,10 @@
-import { pMapIterable } from 'p-map';
 import type { Page } from '../bitbucket/paging.ts';
 import type { BitbucketCommit, BitbucketRepository } from '../bitbucket/types.ts';
 import type { CommitRecord } from '../records/types.ts';
 import type { TipRange } from './commit-range.ts';
 import { enrichedCommit } from './enriched-commit.ts';
 import type { GitSource } from './git-source.ts';
+import { readAhead } from './read-ahead.ts';
 import { repositoryPath } from './repository-path.ts';
 import type { Scan } from './scan.ts';
 
@@ -31,10 +31,10 @@ export async function* crawlRange(
   if (range.tip === range.base) return;
   if (scan.git !== undefined && (yield* crawlClone(scan, scan.git, repository, range, cursor, isWanted))) return;
   const ofRest = cursor?.source === undefined ? cursor : undefined;
-  yield* pMapIterable(
+  yield* readAhead(
     listed(scan, repository, range, ofRest, isWanted),
     async ({ commit, cursor: next }) => ({ record: await enrichedCommit(scan, repository, commit), cursor: next }),
-    { concurrency: scan.integration.rateLimit.maxInFlight },
+    scan.integration.rateLimit.maxInFlight,
   );
 }
 

@@ -7,6 +7,7 @@ import type { CoveredTip } from '../store/slices.ts';
 import type { Store } from '../store/store.ts';
 import type { CommitFilesReader } from './commit-files.ts';
 import type { GitSource } from './git-source.ts';
+import type { PullRequestRoom } from './pull-request-room.ts';
 
 /** Our run of a job, as the crawl of each slice sees it. */
 export interface Scan {
@@ -16,6 +17,7 @@ export interface Scan {
   readonly store: Store;
   readonly clock: Clock;
   readonly commitFiles: CommitFilesReader;
+  readonly pullRequestRoom: PullRequestRoom;
   /** Undefined: everything comes by REST. */
   readonly git?: GitSource | undefined;
   /** Counts and reports a part that could not be read, or not in full, where the crawl can go on without it. */

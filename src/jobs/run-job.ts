@@ -1,4 +1,3 @@
-import pMap from 'p-map';
 import { type Account, type Accounts, chooseAccount } from '../bitbucket/accounts.ts';
 import { obeyAllowedRate } from '../bitbucket/allowed-rate.ts';
 import { Bitbucket } from '../bitbucket/bitbucket.ts';
@@ -10,6 +9,7 @@ import type { BranchesCursor } from '../crawl/branches.ts';
 import { CommitFilesReader } from '../crawl/commit-files.ts';
 import { crawlCommits } from '../crawl/commits.ts';
 import { GitSource } from '../crawl/git-source.ts';
+import { PullRequestRoom } from '../crawl/pull-request-room.ts';
 import { crawlPullRequests } from '../crawl/pull-requests.ts';
 import type { CommitsCursor } from '../crawl/range-commits.ts';
 import { crawlRepository } from '../crawl/repository.ts';
@@ -34,6 +34,7 @@ import { JobProgress } from './job-progress.ts';
 import { jobException, jobResult, nothingReadable } from './job-result.ts';
 import { Pusher } from './pusher.ts';
 import { Spool } from './spool.ts';
+import { inTurns } from './turns.ts';
 
 export interface JobSurroundings {
   readonly satellite: SatelliteConfig;
@@ -110,8 +111,9 @@ export async function runJob(
     store,
     clock,
     commitFiles,
+    pullRequestRoom: new PullRequestRoom(integration.rateLimit.maxInFlight),
     git,
-    addFailure: (failure) => spool.addFailure(failure),
+    addFailure: (failure, code) => spool.addFailure(failure, { code }),
   };
   const pusher = new Pusher({
     store,
@@ -220,23 +222,39 @@ async function crawlSlices(
     slicesOpen: before.open,
   });
 
-  await pMap(
-    ids,
-    async (id) => {
-      const repository = store.slices.repository<BitbucketRepository>(job.id, id);
-      for (const dataType of types) {
-        const slice = store.slices.get({ jobId: job.id, repositoryId: id, dataType });
-        if (slice?.state !== 'open') continue;
-        await runSlice(scan, repository, slice, spool, progress, options);
-        progress.slicesDone++;
-      }
-      scan.git?.release(id);
-      progress.repositoriesDone++;
-    },
-    { concurrency: integration.rateLimit.maxInFlight, signal },
-  );
+  const runRepository = async (id: number, othersWait: () => boolean) => {
+    const repository = store.slices.repository<BitbucketRepository>(job.id, id);
+    for (const dataType of types) {
+      const slice = store.slices.get({ jobId: job.id, repositoryId: id, dataType });
+      if (slice?.state !== 'open') continue;
+      const place = { ...slice, cursor: spool.cursorOf(slice) ?? slice.cursor };
+      if (!(await runSlice(scan, repository, place, spool, progress, options, othersWait))) return false;
+      progress.slicesDone++;
+    }
+    scan.git?.release(id);
+    progress.repositoriesDone++;
+    return true;
+  };
+  const concurrency = Math.max(minRepositoriesAtOnce, integration.rateLimit.maxInFlight);
+  await inTurns(ids, runRepository, { concurrency, signal });
 }
 
+/**
+ * More than there are requests at a time: the gate serves requests in the order in which they come, so a small repository
+ * is done in between those of large ones. What each holds in memory is little (a page of a list, and what waits for its
+ * turn in order), but not nothing.
+ */
+const minRepositoriesAtOnce = 16;
+
+/** Even so many may all be large: then each lets others go first after so many commits. To come back costs a request. */
+const commitsPerTurn = 500;
+
+/** What several branches share is sent once only by a crawl that goes on; one of git's has read everything at once. */
+function takesTurns({ git, integration }: Scan, { dataType }: Slice): boolean {
+  return dataType === 'commits' && git === undefined && integration.metadata.branches.length === 0;
+}
+
+/** @returns false: it is to go on where the spool says, after others */
 async function runSlice(
   scan: Scan,
   repository: BitbucketRepository,
@@ -244,22 +262,27 @@ async function runSlice(
   spool: Spool,
   progress: JobProgress,
   { logger, monitor }: DurablyOptions & { readonly monitor: Monitor },
-): Promise<void> {
-  const flaws = new Flaws(scan);
+  othersWait: () => boolean,
+): Promise<boolean> {
+  const flaws = new Flaws(scan, spool, `${repositoryLabel(repository)} ${slice.dataType}`);
   const crawl = crawlOf(flaws.scan, repository, slice);
+  const turn = takesTurns(scan, slice) ? commitsPerTurn : Number.POSITIVE_INFINITY;
+  let records = 0;
   try {
     for (;;) {
+      if (records >= turn && othersWait()) return false;
       const step = await crawl.next();
       if (step.done) {
         killPoint('slice:before-finish');
         await spool.finish(slice, step.value);
         killPoint('slice:finished');
-        return;
+        return true;
       }
       killPoint('record:before-append');
       await spool.append(slice, repository, step.value);
       killPoint('record:appended');
       if (step.value.record === undefined) continue;
+      records++;
       progress.items[slice.dataType]++;
       monitor.metrics.recordCrawled(slice.dataType);
     }
@@ -281,6 +304,7 @@ async function runSlice(
       { repository: label, code, reason, atMs: scan.clock.now() },
     );
     killPoint('slice:failed');
+    return true;
   } finally {
     flaws.log(logger, repository, slice);
     // A crawl that is given up has a process of git to end.
@@ -294,12 +318,12 @@ class Flaws {
   readonly scan: Scan;
   readonly #byCode = new Map<string, { count: number; readonly first: string }>();
 
-  constructor(scan: Scan) {
+  constructor(scan: Scan, spool: Spool, part: string) {
     const addFailure: Scan['addFailure'] = (failure, code) => {
       const known = this.#byCode.get(code);
       if (known === undefined) this.#byCode.set(code, { count: 1, first: failure.message });
       else known.count++;
-      scan.addFailure(failure, code);
+      spool.addFailure(failure, { code, part });
     };
     this.scan = { ...scan, addFailure };
   }
@@ -307,7 +331,7 @@ class Flaws {
   log(logger: Logger, repository: BitbucketRepository, { jobId, dataType }: Slice): void {
     for (const [code, { count, first }] of this.#byCode) {
       const facts = { code, count, first, jobId, repository: repositoryLabel(repository), dataType };
-      logger.warn('Some items could not be read in full; the failures of the job name each', facts);
+      logger.warn('Some items could not be read in full; the failures of the job name them', facts);
     }
   }
 }

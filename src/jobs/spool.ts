@@ -5,7 +5,7 @@ import type { DataType } from '../data-type.ts';
 import type { Clones } from '../git/clones.ts';
 import { killPoint } from '../ops/kill-point.ts';
 import { PageBuilder, pageItem } from '../records/page-builder.ts';
-import type { Failure, Job } from '../store/jobs.ts';
+import type { Failure, FailureKind, Job } from '../store/jobs.ts';
 import type { KnownPullRequest } from '../store/pull-requests.ts';
 import type { CoveredTip, SliceFailure, SliceKey } from '../store/slices.ts';
 import type { Store } from '../store/store.ts';
@@ -34,7 +34,8 @@ interface SliceEnd {
 /** What becomes durable together with the page that is filling. */
 interface Pending {
   page: PageBuilder;
-  readonly cursors: Map<SliceKey, unknown>;
+  /** By repository. */
+  readonly cursors: Map<number, { readonly slice: SliceKey; readonly cursor: unknown }>;
   readonly ended: Map<SliceKey, SliceEnd>;
   readonly found: { readonly repositoryId: number; readonly pullRequest: KnownPullRequest }[];
 }
@@ -58,7 +59,7 @@ const idleWaitsAtCap = 10_000 / roomPollMs;
 export class Spool {
   readonly #options: SpoolOptions;
   readonly #pending = new Map<DataType, Pending>();
-  readonly #failures: Failure[] = [];
+  readonly #failures: { readonly failure: Failure; readonly kind: FailureKind | undefined }[] = [];
   #maxPageBytes: number;
   /** The flush under way, if any: nothing may be added to what it writes. */
   #flushing: Promise<void> | undefined;
@@ -78,8 +79,13 @@ export class Spool {
     }
     const pending = this.#pendingOf(slice.dataType);
     if (item !== undefined) pending.page.add(repository, item);
-    if (cursor !== undefined) pending.cursors.set(slice, cursor);
+    if (cursor !== undefined) pending.cursors.set(slice.repositoryId, { slice, cursor });
     if (found !== undefined) pending.found.push({ repositoryId: slice.repositoryId, pullRequest: found });
+  }
+
+  /** Where the slice goes on behind all that was appended, durable or not; undefined: where the store says. */
+  cursorOf({ dataType, repositoryId }: SliceKey): unknown {
+    return this.#pending.get(dataType)?.cursors.get(repositoryId)?.cursor;
   }
 
   /** The slice has yielded everything; it counts as done together with the last of its items. */
@@ -89,13 +95,13 @@ export class Spool {
 
   /** The slice could not be read to its end. What it has yielded is sent all the same. */
   async fail(slice: SliceKey, reported: Failure, failure: SliceFailure): Promise<void> {
-    this.addFailure(reported);
+    this.addFailure(reported, { code: failure.code });
     await this.#end(slice, { state: 'failed', covered: [], failure });
   }
 
   /** Becomes durable with the next page, at the latest with the end of the crawl. */
-  addFailure(failure: Failure): void {
-    this.#failures.push(failure);
+  addFailure(failure: Failure, kind?: FailureKind): void {
+    this.#failures.push({ failure, kind });
   }
 
   /** Makes everything durable that is still in memory. */
@@ -148,10 +154,10 @@ export class Spool {
         const number = store.pages.nextNumber(job.id, dataType);
         store.pages.add({ jobId: job.id, dataType, number }, page.itemCount, page.build(number));
       }
-      for (const [slice, cursor] of cursors) store.slices.setCursor(slice, cursor);
+      for (const { slice, cursor } of cursors.values()) store.slices.setCursor(slice, cursor);
       for (const [slice, { state, covered, failure }] of ended) store.slices.finish(slice, state, covered, failure);
       for (const { repositoryId, pullRequest } of found) store.pullRequests.addFound(job.id, repositoryId, pullRequest);
-      for (const failure of this.#failures) store.jobs.addFailure(job.id, failure);
+      for (const { failure, kind } of this.#failures) store.jobs.addFailure(job.id, failure, kind);
       failures = this.#failures.length;
       commitFiles.persist();
       killPoint('page:in-transaction');

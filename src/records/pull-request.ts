@@ -25,11 +25,13 @@ export interface PullRequestContext {
   /** Absent: not fetched. SEI knows of a merge only from the MERGED activity. */
   readonly activities?: readonly BitbucketActivity[];
   readonly commits?: readonly CommitRecord[];
+  /** The date that SEI has of it. */
+  readonly sentMs?: number;
 }
 
 export function pullRequestRecord(
   pullRequest: BitbucketPullRequest,
-  { activities, commits }: PullRequestContext = {},
+  { activities, commits, sentMs }: PullRequestContext = {},
 ): PullRequestRecord {
   return fields<PullRequestRecord>({
     id: pullRequest.id,
@@ -41,7 +43,7 @@ export function pullRequestRecord(
     closed: flag(pullRequest.closed),
     locked: flag(pullRequest.locked),
     createdDate: epochMs(pullRequest.createdDate),
-    updatedDate: updatedDate(pullRequest, activities),
+    updatedDate: updatedDate(pullRequest, activities, sentMs),
     fromRef: refRecord(pullRequest.fromRef),
     toRef: refRecord(pullRequest.toRef),
     author: participantRecord(pullRequest.author),
@@ -62,19 +64,21 @@ function state({ state, open }: BitbucketPullRequest): string {
 
 /**
  * SEI replaces a stored pull request only when `updatedDate` is newer, and Bitbucket does not move it on reviews and
- * comments: with Bitbucket's own date they would never arrive. A closed one keeps its date, because SEI takes it for the
- * time of closing.
+ * comments: with Bitbucket's own date they would never arrive. Where the newest comment was deleted, SEI has a later date
+ * than there is: only a later one still arrives. A closed one keeps its date, because SEI takes it for the time of closing.
  */
 function updatedDate(
   pullRequest: BitbucketPullRequest,
   activities: readonly BitbucketActivity[] | undefined,
+  sentMs: number | undefined,
 ): number | undefined {
   const own = epochMs(pullRequest.updatedDate) ?? epochMs(pullRequest.createdDate);
   if (state(pullRequest) !== 'OPEN' || !activities) return own;
-  return activities.reduce<number | undefined>((newest, activity) => {
+  const newest = activities.reduce<number | undefined>((newest, activity) => {
     const date = epochMs(activity.createdDate);
     return date !== undefined && (newest === undefined || date > newest) ? date : newest;
   }, own);
+  return sentMs !== undefined && (newest ?? 0) < sentMs ? sentMs + 1 : newest;
 }
 
 function refRecord(ref: BitbucketPullRequestRef | null | undefined): RefRecord {

@@ -128,11 +128,12 @@ export class Coverage {
       .run(jobId);
     this.#database
       .prepare(
-        `INSERT INTO pull_requests (integration_id, repository_id, id, fingerprint, is_open, read_at_ms)
-         SELECT j.integration_id, f.repository_id, f.id, f.fingerprint, f.is_open, f.read_at_ms
+        `INSERT INTO pull_requests (integration_id, repository_id, id, fingerprint, is_open, read_at_ms, sent_ms)
+         SELECT j.integration_id, f.repository_id, f.id, f.fingerprint, f.is_open, f.read_at_ms, f.sent_ms
          FROM pull_requests_found f JOIN jobs j ON j.id = f.job_id WHERE f.job_id = ?
          ON CONFLICT DO UPDATE SET fingerprint = excluded.fingerprint, is_open = excluded.is_open,
-           read_at_ms = excluded.read_at_ms`,
+           read_at_ms = excluded.read_at_ms,
+           sent_ms = coalesce(max(sent_ms, excluded.sent_ms), excluded.sent_ms, sent_ms)`,
       )
       .run(jobId);
     this.#database

@@ -35,6 +35,16 @@ export interface Failure {
   readonly url: string;
 }
 
+/** What failures have in common, so that a server that fails throughout does not fill the memory with each. */
+export interface FailureKind {
+  readonly code: string;
+  /** Repository and data type. */
+  readonly part?: string;
+}
+
+/** So many are kept of one code in one part of a job, and of one code in all parts; the others are counted. */
+const maxKept = { ofPart: 200, ofCode: 2_000 };
+
 export class Jobs {
   readonly #database: DatabaseSync;
   readonly #redactor: Pick<Redactor, 'text' | 'value'>;
@@ -103,15 +113,60 @@ export class Jobs {
     this.#database.prepare('DELETE FROM jobs WHERE id = ?').run(id);
   }
 
-  addFailure(jobId: string, failure: Failure): void {
-    this.#database
+  /** @param kind of which only the first ones are kept; without one it is always kept */
+  addFailure(jobId: string, failure: Failure, kind?: FailureKind): void {
+    const kinds = kind === undefined ? [] : this.#kindsOf(kind);
+    const full = kinds.find(({ name, max }) => this.#kept(jobId, name) >= max);
+    const url = this.#redactor.text(failure.url);
+    if (full !== undefined) {
+      this.#count(jobId, full.name, url, { kept: 0, more: 1 });
+      return;
+    }
+    const { changes } = this.#database
       .prepare('INSERT OR IGNORE INTO failures (job_id, message, url) VALUES (?, ?, ?)')
-      .run(jobId, this.#redactor.text(failure.message), this.#redactor.text(failure.url));
+      .run(jobId, this.#redactor.text(failure.message), url);
+    if (changes === 0) return;
+    for (const { name } of kinds) this.#count(jobId, name, url, { kept: 1, more: 0 });
   }
 
+  /** Those that are kept, and for each kind that has more of them one that says how many. */
   failures(jobId: string): Failure[] {
     const rows = this.#database.prepare('SELECT message, url FROM failures WHERE job_id = ?').all(jobId);
-    return rows.map((row) => ({ message: String(row.message), url: String(row.url) }));
+    const counted = this.#database
+      .prepare('SELECT kind, more, url FROM failure_counts WHERE job_id = ? AND more > 0')
+      .all(jobId);
+    return [
+      ...rows.map((row) => ({ message: String(row.message), url: String(row.url) })),
+      ...counted.map(({ kind, more, url }) => ({ message: `${kind}: ${more} more of the same`, url: String(url) })),
+    ];
+  }
+
+  #kindsOf({ code, part }: FailureKind): { readonly name: string; readonly max: number }[] {
+    const ofCode = { name: code, max: maxKept.ofCode };
+    return part === undefined
+      ? [ofCode]
+      : [{ name: this.#redactor.text(`${part}: ${code}`), max: maxKept.ofPart }, ofCode];
+  }
+
+  #kept(jobId: string, kind: string): number {
+    const row = this.#database
+      .prepare('SELECT kept FROM failure_counts WHERE job_id = ? AND kind = ?')
+      .get(jobId, kind);
+    return Number(row?.kept ?? 0);
+  }
+
+  #count(
+    jobId: string,
+    kind: string,
+    url: string,
+    { kept, more }: { readonly kept: number; readonly more: number },
+  ): void {
+    this.#database
+      .prepare(
+        `INSERT INTO failure_counts (job_id, kind, kept, more, url) VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET kept = kept + excluded.kept, more = more + excluded.more`,
+      )
+      .run(jobId, kind, kept, more, url);
   }
 }
 

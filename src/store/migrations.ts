@@ -146,4 +146,19 @@ export const migrations: readonly string[] = [
   ALTER TABLE gaps ADD COLUMN failure TEXT;
   ALTER TABLE gaps ADD COLUMN since_ms INTEGER;
   `,
+  `
+  -- The date that SEI got with a pull request last: what is older is not asked for again, and would be dropped.
+  ALTER TABLE pull_requests ADD COLUMN sent_ms INTEGER;
+  ALTER TABLE pull_requests_found ADD COLUMN sent_ms INTEGER;
+
+  -- How many failures of one kind a job has: the first ones stand in failures, the others are only counted.
+  CREATE TABLE failure_counts (
+    job_id TEXT NOT NULL REFERENCES jobs ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    kept INTEGER NOT NULL,
+    more INTEGER NOT NULL,
+    url TEXT NOT NULL,
+    PRIMARY KEY (job_id, kind)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

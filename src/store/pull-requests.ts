@@ -7,6 +7,8 @@ export interface KnownPullRequest {
   readonly isOpen: boolean;
   /** When its activities were last read. */
   readonly readAtMs: number;
+  /** The date that SEI got with it last; undefined: it got none, or that is not known. */
+  readonly sentMs?: number | undefined;
 }
 
 export class PullRequests {
@@ -34,10 +36,18 @@ export class PullRequests {
   addFound(jobId: string, repositoryId: number, found: KnownPullRequest): void {
     this.#database
       .prepare(
-        `INSERT OR REPLACE INTO pull_requests_found (job_id, repository_id, id, fingerprint, is_open, read_at_ms)
-         VALUES (?, ?, ?, ?, ?, ?)`,
+        `INSERT OR REPLACE INTO pull_requests_found (job_id, repository_id, id, fingerprint, is_open, read_at_ms, sent_ms)
+         VALUES (?, ?, ?, ?, ?, ?, ?)`,
       )
-      .run(jobId, repositoryId, found.id, found.fingerprint, Number(found.isOpen), found.readAtMs);
+      .run(
+        jobId,
+        repositoryId,
+        found.id,
+        found.fingerprint,
+        Number(found.isOpen),
+        found.readAtMs,
+        found.sentMs ?? null,
+      );
   }
 
   isFound(jobId: string, repositoryId: number, id: number): boolean {
@@ -55,5 +65,6 @@ function toKnown(row: Record<string, unknown>): KnownPullRequest {
     fingerprint: String(row.fingerprint),
     isOpen: row.is_open === 1,
     readAtMs: Number(row.read_at_ms),
+    ...(row.sent_ms === null ? {} : { sentMs: Number(row.sent_ms) }),
   };
 }

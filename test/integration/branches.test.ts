@@ -67,12 +67,21 @@ test('all branches: every commit of each, once, as git has them, and nothing of 
     expect(await world.runOnce()).toBe(0);
     const commits = world.sei.ingested(second).commits.map(({ commit }) => commit.id);
     expect(sorted(commits)).toEqual(sorted([pushed, fresh]));
-    expect(world.bitbucket.requests.counts).toMatchObject({ branches: 1, commits: 4, 'raw-diff': 2 });
+    expect(world.bitbucket.requests.counts).toMatchObject({ branches: 1, commits: 3, 'raw-diff': 2 });
 
     world.bitbucket.resetRequests();
     world.sei.addJob({ integrationId, from: Date.now() });
     expect(await world.runOnce()).toBe(0);
-    expect(world.bitbucket.requests.counts).toMatchObject({ branches: 1, commits: 1 });
+    expect(world.bitbucket.requests.counts).toMatchObject({ branches: 1 });
+    expect(world.bitbucket.requests.counts).not.toHaveProperty('commits');
+
+    const onMain = git(tricky.gitDir, 'commit-tree', 'main^{tree}', '-p', 'main', '-m', 'pushed to main');
+    git(tricky.gitDir, 'update-ref', 'refs/heads/main', onMain);
+    world.bitbucket.resetRequests();
+    const last = world.sei.addJob({ integrationId, from: Date.now() });
+    expect(await world.runOnce()).toBe(0);
+    expect(world.sei.ingested(last).commits.map(({ commit }) => commit.id)).toEqual([onMain]);
+    expect(world.bitbucket.requests.counts).toMatchObject({ branches: 1, commits: 1, 'raw-diff': 1 });
     expect(world.sei.violations).toEqual([]);
   } finally {
     await world.close();

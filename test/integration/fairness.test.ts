@@ -8,6 +8,8 @@ import { integrationId, setUp, temporaryFolder, wholeHistory } from './support/m
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let huge: RepositoryOptions;
 let small: RepositoryOptions[];
+/** More than are worked on at a time, all of one history, so that its diffs are asked for once. */
+let many: RepositoryOptions[];
 beforeAll(async () => {
   folder = await temporaryFolder();
   const write = async (slug: string, commits: number) => {
@@ -25,6 +27,8 @@ beforeAll(async () => {
   };
   huge = await write('huge', 400);
   small = await Promise.all([5, 6, 7, 8].map((commits) => write(`small-${commits}`, commits)));
+  const { gitDir } = await write('many', 700);
+  many = Array.from({ length: 20 }, (_, index) => ({ projectKey: 'PAY', slug: `many-${index}`, gitDir }));
 });
 afterAll(() => folder.remove());
 
@@ -64,3 +68,46 @@ test('one integration: small repositories do not wait for a huge one', async () 
     await world.close();
   }
 });
+
+test.each([1, 4])('more huge repositories than max_in_flight (%i) hold no small one back', async (maxInFlight) => {
+  const twins = Array.from({ length: 5 }, (_, index) => ({ ...huge, slug: `huge-${index}` }));
+  const world = await setUp([...twins, ...small], { ...settings, bitbucket: { latencyMs: 1 } });
+  try {
+    await limitTo(maxInFlight, world.folder.path);
+    world.sei.addJob({ integrationId });
+    expect(await world.runOnce()).toBe(0);
+    const diffs = world.bitbucket.requests.list.filter(({ resource }) => resource === 'raw-diff');
+    const places = [...diffs.entries()].filter(([, { path }]) => path.includes('small-')).map(([place]) => place);
+    expect(places).toHaveLength(5 + 6 + 7 + 8);
+    expect(Math.max(...places)).toBeLessThan(diffs.length / 2);
+  } finally {
+    await world.close();
+  }
+});
+
+test('more huge repositories than are worked on at a time take turns, and each arrives whole', async () => {
+  const world = await setUp([...many, ...small], { ...settings, bitbucket: {} });
+  try {
+    const jobId = world.sei.addJob({ integrationId });
+    expect(await world.runOnce()).toBe(0);
+    const { list } = world.bitbucket.requests;
+    const of = (slug: string) => list.findIndex(({ resource, path }) => resource === 'branches' && path.includes(slug));
+    const lastPage = list.findLastIndex(({ resource, path }) => resource === 'commits' && path.includes('many-'));
+    for (const { slug } of small) expect(of(slug)).toBeLessThan(lastPage * 0.9);
+    const counts = new Map<string, number>();
+    for (const { repository } of world.sei.ingested(jobId).commits) {
+      counts.set(repository, (counts.get(repository) ?? 0) + 1);
+    }
+    for (const { slug } of many) expect(counts.get(slug)).toBe(700);
+    expect(world.sei.violations).toEqual([]);
+  } finally {
+    await world.close();
+  }
+});
+
+async function limitTo(maxInFlight: number, folder: string): Promise<void> {
+  const file = join(folder, 'satellite.yml');
+  const config = JSON.parse(await readFile(file, 'utf8'));
+  for (const integration of config.integrations) integration.rate_limit = { max_in_flight: maxInFlight };
+  await writeFile(file, JSON.stringify(config), { mode: 0o600 });
+}

@@ -303,7 +303,7 @@ test('commits whose diffs cannot be made are one warning for their repository, a
     expect(world.logged.filter(({ level }) => level === 'warn')).toEqual([
       {
         level: 'warn',
-        message: 'Some items could not be read in full; the failures of the job name each',
+        message: 'Some items could not be read in full; the failures of the job name them',
         fields: {
           code: 'BITBUCKET_SERVER_ERROR',
           count,

@@ -44,14 +44,14 @@ class World {
   async look(job: NewJob) {
     this.bitbucket.calls.length = 0;
     if (this.store.jobs.get(job.id) === undefined) discovered(this.store, job, [ledger.id]);
-    const { scan } = scanOf({ bitbucket: this.bitbucket, store: this.store, job, clock: this.clock });
+    const { scan, failures } = scanOf({ bitbucket: this.bitbucket, store: this.store, job, clock: this.clock });
     const seen = await Array.fromAsync(changedPullRequests(scan, ledger));
     const ids = (isSent: boolean) =>
       seen
         .filter(({ pullRequest }) => (pullRequest !== undefined) === isSent)
         .map(({ found }) => found.id)
         .sort((a, b) => a - b);
-    return { seen, sent: ids(true), remembered: ids(false), calls: [...this.bitbucket.calls] };
+    return { seen, sent: ids(true), remembered: ids(false), calls: [...this.bitbucket.calls], failures };
   }
 
   /** A whole scan, acknowledged; or one of which only so many steps were read, or that failed with all it had read. */
@@ -100,9 +100,17 @@ describe('a sweep', () => {
       pullRequestOf(3, { ...merged, ...old }),
     );
     await world.scan();
-    // A late comment on a closed one is seen by sweeps only.
-    world.change(1, { properties: { commentCount: 1 } });
-    expect(await world.scan({ isFull: true })).toMatchObject({ sent: [1, 2], remembered: [] });
+    expect(await world.scan({ isFull: true })).toMatchObject({ sent: [2], remembered: [] });
+  });
+
+  test('does not read a closed one for what is said of it later: its date stands still, so SEI would drop it', async () => {
+    const world = new World(pullRequestOf(1, { ...merged, ...old }));
+    await world.scan();
+    const late = { user: { id: 9 }, role: 'PARTICIPANT', status: 'UNAPPROVED' };
+    world.change(1, { properties: { commentCount: 1 }, participants: [late] });
+    expect(await world.scan({ isFull: true })).toMatchObject({ seen: [] });
+    world.change(1, { title: 'another' });
+    expect(await world.scan({ isFull: true })).toMatchObject({ sent: [1] });
   });
 
   test('of a full scan sends what is new since the last one, though it is older than the window', async () => {
@@ -120,6 +128,31 @@ describe('a sweep', () => {
     await world.scan();
     expect(await world.look(world.job())).toMatchObject({ sent: [] });
     expect(await world.look(world.job({ fromMs: 504_000 }))).toMatchObject({ sent: [1] });
+  });
+
+  test('asked again for a window, of open ones only those of which SEI has something from it, or is not known to', async () => {
+    const world = new World(
+      pullRequestOf(1, old),
+      pullRequestOf(2, old),
+      pullRequestOf(3, old),
+      pullRequestOf(4, { updatedDate: 505_500 }),
+      pullRequestOf(5, old),
+    );
+    await world.scan();
+    const dates = { 1: 499_999, 2: 505_000, 4: 499_999, 5: 499_999 };
+    const job = newJob('dates', { fromMs: 510_000, toMs: 510_000 });
+    discovered(world.store, job, [ledger.id]);
+    for (const [id, sentMs] of Object.entries(dates)) {
+      const known = world.store.pullRequests.get('7', ledger.id, Number(id));
+      if (known !== undefined) world.store.pullRequests.addFound(job.id, ledger.id, { ...known, sentMs });
+    }
+    world.store.slices.finish(pullRequestsOf(job.id, ledger.id), 'done');
+    world.store.jobs.setDone(job.id, 1, { result: {} });
+    world.store.acknowledge(job.id);
+    world.change(5, { title: 'another' });
+    expect(await world.look(world.job({ fromMs: 505_000 }))).toMatchObject({ sent: [2, 3, 4, 5], remembered: [] });
+    // A full scan sends whatever is open.
+    expect(await world.look(world.job({ fromMs: 505_000, isFull: true }))).toMatchObject({ sent: [1, 2, 3, 4, 5] });
   });
 
   test('dates as text count as well', async () => {
@@ -175,7 +208,6 @@ describe('an incremental scan', () => {
     ['updatedDate', { updatedDate: 2_000_000 }],
     ['title', { title: 'Another' }],
     ['source commit', { fromRef: { latestCommit: 'pushed' } }],
-    ['target commit', { toRef: { latestCommit: 'moved' } }],
     ['reviewers', { reviewers: [{ user: { id: 9 }, role: 'REVIEWER', status: 'UNAPPROVED' }] }],
     ['participants', { participants: [{ user: { id: 9 }, role: 'PARTICIPANT', status: 'UNAPPROVED' }] }],
     ['comments', { properties: { commentCount: 1, openTaskCount: 0, resolvedTaskCount: 0 } }],
@@ -206,6 +238,13 @@ describe('an incremental scan', () => {
     await world.scan();
     world.change(2, change);
     expect(await world.scan()).toMatchObject({ sent: [2] });
+  });
+
+  test('does not read an open one because its target moved: no date moves with it, so SEI would drop it', async () => {
+    const world = new World(pullRequestOf(1), pullRequestOf(2));
+    await world.scan();
+    for (const id of [1, 2]) world.change(id, { toRef: { latestCommit: 'moved' } });
+    expect(await world.scan()).toMatchObject({ seen: [] });
   });
 
   test('does not take another order of the same people, or a zero that is left out, for a change', async () => {
@@ -265,6 +304,53 @@ describe('an incremental scan', () => {
     const error = bitbucketError('FORBIDDEN', 'permission', 401);
     world.bitbucket.break('pull-request 1', error);
     await expect(world.look(world.job())).rejects.toBe(error);
+  });
+
+  describe('one that was open, has left the lists and answers 500', () => {
+    const broken = bitbucketError('SERVER_ERROR', 'retryable', 500);
+    const newWorld = async () => {
+      const world = new World(
+        ...[1, 2, 3, 4, 5, 6].map((id) => pullRequestOf(id)),
+        ...[7, 8, 9].map((id) => pullRequestOf(id, merged)),
+      );
+      await world.scan();
+      return world;
+    };
+
+    test('is reported and asked for in each scan, and ends none', async () => {
+      const world = await newWorld();
+      for (const id of [1, 2]) world.change(id, merged);
+      world.bitbucket.break('pull-request 1', broken);
+      for (let scan = 0; scan < 2; scan++) {
+        const outcome = await world.scan();
+        expect(outcome.seen).toContainEqual({
+          found: expect.objectContaining({ id: 1, fingerprint: 'unread', isOpen: true }),
+        });
+        expect(outcome.failures).toEqual(['PAY/ledger pull request 1: BITBUCKET_SERVER_ERROR: SERVER_ERROR']);
+        expect(outcome.sent).toEqual(scan === 0 ? [2] : []);
+      }
+      world.bitbucket.break('pull-request 1');
+      expect(await world.scan()).toMatchObject({ sent: [1], failures: [] });
+    });
+
+    test('ends the scan where it is one of many: the server fails', async () => {
+      const world = await newWorld();
+      for (const id of [1, 2, 3, 4, 5]) {
+        world.change(id, merged);
+        world.bitbucket.break(`pull-request ${id}`, broken);
+      }
+      await expect(world.look(world.job())).rejects.toBe(broken);
+    });
+  });
+
+  test('has no trouble with more pull requests than a call may have arguments', async () => {
+    const world = new World();
+    world.bitbucket.pullRequests = async function* () {
+      const values = (from: number) => Array.from({ length: 100_000 }, (_, n) => pullRequestOf(from + n, merged));
+      yield { values: values(100_001), start: 0, nextStart: 1 };
+      yield { values: values(1), start: 1, nextStart: undefined };
+    };
+    expect((await world.look(world.job({ fromMs: 0 }))).sent).toHaveLength(200_000);
   });
 
   test('sends one that was reopened', async () => {

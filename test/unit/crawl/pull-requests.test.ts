@@ -5,6 +5,8 @@ import { crawlPullRequests } from '../../../src/crawl/pull-requests.ts';
 import { crawlRepository } from '../../../src/crawl/repository.ts';
 import { crawlTags } from '../../../src/crawl/tags.ts';
 import type { PullRequestRecord } from '../../../src/records/types.ts';
+import { Store } from '../../../src/store/store.ts';
+import { discovered, newJob, pullRequestsOf } from '../store/fixtures.ts';
 import { bitbucketError, FakeBitbucket, ledger } from './fake-bitbucket.ts';
 import { pullRequestOf } from './pull-request-of.ts';
 import { drain, scanOf, sent } from './scan-of.ts';
@@ -143,11 +145,120 @@ describe('a pull request', () => {
     expect(failures).toEqual([expect.stringContaining('a2')]);
   });
 
-  test('keeps its place, however long it takes to read', async () => {
+  test('that takes long to read keeps none behind it waiting', async () => {
     const bitbucket = new FakeBitbucket();
-    for (const id of [1, 2, 3, 4, 5, 6, 7]) bitbucket.prs.set(id, pullRequestOf(id));
-    const { records } = await recordsOf(bitbucket);
-    expect(records.map(({ id }) => id)).toEqual([7, 6, 5, 4, 3, 2, 1]);
+    for (const id of [1, 2, 3, 4, 5, 6, 7, 8, 9]) bitbucket.prs.set(id, pullRequestOf(id));
+    bitbucket.commit('slow', [], 100);
+    bitbucket.prCommits.set(9, ['slow']);
+    const slow = Promise.withResolvers<void>();
+    bitbucket.beforeDiff = () => slow.promise;
+    const { scan } = scanOf({ bitbucket });
+    const came: unknown[] = [];
+    for await (const { found } of crawlPullRequests(scan, ledger)) {
+      came.push(found?.id);
+      if (came.length === 8) slow.resolve();
+    }
+    expect(came).toEqual([8, 7, 6, 5, 4, 3, 2, 1, 9]);
+  });
+});
+
+test('an open one whose newest comment was deleted goes out with a later date than SEI has, or it would be dropped', async () => {
+  const bitbucket = new FakeBitbucket();
+  const store = new Store(':memory:');
+  const commented = { commentCount: 1, openTaskCount: 0, resolvedTaskCount: 0 };
+  bitbucket.prs.set(1, pullRequestOf(1, { properties: commented }));
+  bitbucket.activityLists.set(1, [activity(900, 'COMMENTED'), activity(1, 'OPENED')]);
+  const datesOf = async (id: string, window: object) => {
+    const job = newJob(id, window);
+    discovered(store, job, [ledger.id]);
+    const { scan } = scanOf({ bitbucket, store, job });
+    const { steps } = await drain(crawlPullRequests(scan, ledger));
+    for (const { found } of steps) if (found !== undefined) store.pullRequests.addFound(id, ledger.id, found);
+    store.slices.finish(pullRequestsOf(id, ledger.id), 'done');
+    store.jobs.setDone(id, 1, { result: {} });
+    store.acknowledge(id);
+    return steps.map(({ record }) => (record as PullRequestRecord | undefined)?.updatedDate);
+  };
+  expect(await datesOf('a', { fromMs: 1_000, toMs: 10_000 })).toEqual([9_000]);
+  bitbucket.activityLists.set(1, [activity(1, 'OPENED')]);
+  bitbucket.prs.set(1, pullRequestOf(1));
+  expect(await datesOf('b', { fromMs: 10_000, toMs: 11_000 })).toEqual([9_001]);
+  // Closed, it has the date of its closing.
+  bitbucket.prs.set(1, pullRequestOf(1, { state: 'DECLINED', updatedDate: 8_500 }));
+  expect(await datesOf('c', { fromMs: 11_000, toMs: 12_000 })).toEqual([8_500]);
+});
+
+describe('a very large pull request', () => {
+  const change = (path: string) => ({ sourcePath: path, destinationPath: path, linesAdded: 2, linesRemoved: 1 });
+  function withCommits(count: number, files = 1): FakeBitbucket {
+    const bitbucket = new FakeBitbucket();
+    bitbucket.prs.set(3, pullRequestOf(3));
+    const ids = Array.from({ length: count }, (_, n) => bitbucket.commit(`c${n}`, [], n));
+    bitbucket.prCommits.set(3, ids);
+    for (const id of ids) {
+      const paths = Array.from({ length: files }, (_, file) =>
+        change(`services/src/main/java/org/Class${id}_${file}.java`),
+      );
+      bitbucket.diffs.set(id, { files: paths, truncated: false });
+    }
+    return bitbucket;
+  }
+
+  test('goes out with its first 1,000 commits, asks for no others, and is reported', async () => {
+    const bitbucket = withCommits(1_200);
+    const { records, failures } = await recordsOf(bitbucket);
+    expect(records[0]?.commits?.map(({ id }) => id)).toEqual(Array.from({ length: 1_000 }, (_, n) => `c${n}`));
+    expect(bitbucket.calls.filter((call) => call.startsWith('diff'))).toHaveLength(1_000);
+    expect(failures).toEqual([
+      'PAY/ledger pull request 3: PULL_REQUEST_TOO_LARGE: only the first 1000 of its commits are sent',
+    ]);
+  });
+
+  test('of exactly 1,000 commits is whole', async () => {
+    const { records, failures } = await recordsOf(withCommits(1_000));
+    expect([records[0]?.commits?.length, failures]).toEqual([1_000, []]);
+  });
+
+  test('loses lists of files first: all lines count, and the record stays small', async () => {
+    const { records, failures } = await recordsOf(withCommits(100, 200));
+    const commits = records[0]?.commits ?? [];
+    expect(commits).toHaveLength(100);
+    expect(commits.every(({ additions, deletions }) => additions === 400 && deletions === 200)).toBe(true);
+    const withoutFiles = commits.filter(({ files }) => files?.length === 0).length;
+    expect(withoutFiles).toBeGreaterThan(10);
+    expect(withoutFiles).toBeLessThan(90);
+    expect(JSON.stringify(records[0]).length).toBeLessThan(6 * 1024 * 1024);
+    expect(failures).toEqual([
+      expect.stringContaining(`PULL_REQUEST_TOO_LARGE: ${withoutFiles} of its commits are sent without their files`),
+    ]);
+  });
+
+  test('loses commits whose messages are too much', async () => {
+    const bitbucket = withCommits(20);
+    for (const commit of bitbucket.graph.values()) {
+      bitbucket.graph.set(commit.id, { ...commit, message: 'x'.repeat(1024 * 1024) });
+    }
+    const { records, failures } = await recordsOf(bitbucket);
+    expect(records[0]?.commits).toHaveLength(7);
+    expect(failures).toEqual([expect.stringContaining('only the first 7 of its commits are sent')]);
+  });
+
+  test('waits for the other large ones; each leaves room for the next, also where the crawl is given up', async () => {
+    const bitbucket = withCommits(300);
+    for (const id of [4, 5, 6]) {
+      bitbucket.prs.set(id, pullRequestOf(id));
+      bitbucket.prCommits.set(id, bitbucket.prCommits.get(3) ?? []);
+    }
+    for (const commit of bitbucket.graph.values()) {
+      bitbucket.graph.set(commit.id, { ...commit, message: 'x'.repeat(4096) });
+    }
+    const { scan } = scanOf({ bitbucket });
+    for await (const { record } of crawlPullRequests(scan, ledger)) {
+      expect(record).toHaveProperty('commits.length', 300);
+      break;
+    }
+    const { steps } = await drain(crawlPullRequests(scan, ledger));
+    expect(sent<number>(steps).sort()).toEqual([3, 4, 5, 6]);
   });
 });
 

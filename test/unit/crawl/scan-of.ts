@@ -1,4 +1,5 @@
 import { CommitFilesReader } from '../../../src/crawl/commit-files.ts';
+import { PullRequestRoom } from '../../../src/crawl/pull-request-room.ts';
 import type { Crawled, Scan, SliceCrawl } from '../../../src/crawl/scan.ts';
 import type { NewJob } from '../../../src/store/jobs.ts';
 import type { CoveredTip } from '../../../src/store/slices.ts';
@@ -36,6 +37,7 @@ export function scanOf({
     store,
     clock,
     commitFiles: new CommitFilesReader(bitbucket, store),
+    pullRequestRoom: new PullRequestRoom(4),
     addFailure: ({ message }) => failures.push(message),
   };
   return { scan, failures };

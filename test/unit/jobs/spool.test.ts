@@ -118,6 +118,20 @@ function fillDisk(store: Store, failures: () => boolean): void {
     }) as ReturnType<typeof work>;
 }
 
+test('the cursor behind all that was appended is known before it is durable, and then the store has it', async () => {
+  const store = newStore();
+  const { spool } = newSpool(store, { maxPageBytes: 100_000 });
+  expect(spool.cursorOf(slice(1))).toBeUndefined();
+  await spool.append(slice(1), repository(1), { record: record(1, 10), cursor: { at: 1 } });
+  await spool.append(slice(1), repository(1), { record: record(2, 10), cursor: { at: 2 } });
+  await spool.append(slice(2), repository(2), { record: record(1, 10), cursor: { at: 7 } });
+  expect([spool.cursorOf(slice(1)), spool.cursorOf(slice(2))]).toEqual([{ at: 2 }, { at: 7 }]);
+  expect(spool.cursorOf(slice(1, 'pull_requests'))).toBeUndefined();
+  expect(store.slices.get(slice(1))?.cursor).toBeUndefined();
+  await spool.flush();
+  expect(store.slices.get(slice(1))?.cursor).toEqual({ at: 2 });
+});
+
 describe('cutting', () => {
   test('several small repositories share a page, a large one spans several', async () => {
     const store = newStore();

@@ -63,6 +63,38 @@ describe('jobs', () => {
     expect(store.jobs.failures('a')).toHaveLength(2);
   });
 
+  test('keep the first failures of a kind and count the others, whatever a server does', () => {
+    const store = withJob();
+    const of = (n: number, part: string) => ({ message: `${part}: ${n}: X`, url: `u/${n}` });
+    const add = (n: number, part: string) => store.jobs.addFailure('a', of(n, part), { code: 'X', part });
+    store.transaction(() => {
+      for (let n = 0; n < 1_000; n++) for (const part of ['p commits', 'q commits']) add(n, part);
+      // Met again after a restart.
+      for (let n = 0; n < 10; n++) add(n, 'r commits');
+      for (let n = 0; n < 10; n++) add(n, 'r commits');
+      store.jobs.addFailure('a', { message: 'by itself', url: 'u' });
+    });
+    const failures = store.jobs.failures('a').map(({ message }) => message);
+    expect(failures).toHaveLength(200 + 200 + 10 + 1 + 2);
+    expect(failures).toContain('q commits: 199: X');
+    expect(failures.slice(-2)).toEqual(['p commits: X: 800 more of the same', 'q commits: X: 800 more of the same']);
+  });
+
+  test('keep no more failures where each is of another repository', () => {
+    const store = withJob();
+    store.transaction(() => {
+      for (let n = 0; n < 5_000; n++) {
+        const part = `PAY/r${n} commits`;
+        store.jobs.addFailure('a', { message: `${part}: X`, url: 'u' }, { code: 'X', part });
+      }
+    });
+    const failures = store.jobs.failures('a');
+    expect(failures).toHaveLength(2_001);
+    expect(failures.at(-1)).toEqual({ message: 'X: 3000 more of the same', url: 'u' });
+    store.jobs.remove('a');
+    expect(store.jobs.failures('a')).toEqual([]);
+  });
+
   test('take everything of theirs with them, and nothing of another', () => {
     const store = withJob();
     discovered(store, newJob('b'), [1]);
