@@ -5,10 +5,13 @@ import { Health } from './health.ts';
 import { HourlyDeliveries } from './hourly-deliveries.ts';
 import { type Leg, Metrics } from './metrics.ts';
 import { RequestRate } from './request-rate.ts';
+import { type InFlight, RequestWatch } from './request-watch.ts';
 import { type LastJob, type StatusFacts, type StatusReport, statusReport } from './status-report.ts';
 
 /** What the client of a leg tells of its requests. */
 export interface RequestObserver {
+  /** Undefined: how long it takes says nothing. */
+  begun?(): InFlight;
   /** @param error undefined: it was answered with what was asked for */
   ended(seconds: number, error?: SatelliteError): void;
   throttled(): void;
@@ -30,6 +33,15 @@ const nothingYet: StatusFacts = {
   failing: { repositories: 0, listed: [] },
 };
 
+/** Bitbucket answers a page within a second or two, and so does a diff; half a minute is what an outage may go unseen. */
+const maxSilentMs = 20_000;
+
+const noAnswer = {
+  code: 'BITBUCKET_TIMEOUT',
+  message: `None of the requests under way has had an answer for ${maxSilentMs / 1000} s`,
+  hint: 'Bitbucket, or a proxy before it, takes requests and does not answer: ask those who run it.',
+};
+
 /** However often it is asked, the store is not. */
 const factsMaxAgeMs = 2_000;
 
@@ -45,6 +57,7 @@ export class Monitor {
   readonly #startedAtMs: number;
   readonly #deliveries = new HourlyDeliveries();
   readonly #rates = new Map<string, RequestRate>();
+  readonly #watches = new Map<string, RequestWatch>();
   readonly #lastJobs = new Map<string, LastJob>();
   #source: (() => StatusFacts) | undefined;
   #facts = nothingYet;
@@ -62,15 +75,29 @@ export class Monitor {
   ofBitbucket(integrationId: string): RequestObserver {
     const rate = this.#rates.get(integrationId) ?? new RequestRate();
     this.#rates.set(integrationId, rate);
+    const watch = this.#watches.get(integrationId) ?? new RequestWatch(() => this.#clock.elapsedMs());
+    this.#watches.set(integrationId, watch);
     return {
       ...this.#observer('bitbucket'),
+      begun: () => watch.begun(),
       ended: (seconds, error) => {
         rate.note(this.#clock.elapsedMs());
         this.#ended('bitbucket', seconds, error);
-        if (error === undefined || hasAnswered(error)) this.health.worked('bitbucket', integrationId);
-        else this.health.failed('bitbucket', error, integrationId);
+        if (error === undefined || hasAnswered(error)) this.health.worked('bitbucket_requests', integrationId);
+        else this.health.failed('bitbucket_requests', error, integrationId);
       },
     };
+  }
+
+  /**
+   * An answer that does not come is no success: who waits for one would wait for its deadline unseen. Nor is a failure
+   * that is not tried again for long, because the server asked for that.
+   */
+  noteSilence(): void {
+    for (const [integrationId, watch] of this.#watches) {
+      if (watch.silentMs() >= maxSilentMs) this.health.failedForGood('bitbucket_requests', noAnswer, integrationId);
+      else this.health.insist('bitbucket_requests', maxSilentMs, integrationId);
+    }
   }
 
   /** Whether SEI works is judged by whole rounds with it and by pages (`sei`, `sei_push`): a 404 may be as it should be. */
@@ -102,7 +129,7 @@ export class Monitor {
    */
   watch(integrationIds: readonly string[], source: () => StatusFacts): () => void {
     this.health.setIntegrations(integrationIds);
-    for (const known of [this.#rates, this.#lastJobs]) {
+    for (const known of [this.#rates, this.#watches, this.#lastJobs]) {
       for (const id of known.keys()) if (!integrationIds.includes(id)) known.delete(id);
     }
     this.#source = source;

@@ -157,6 +157,7 @@ const titles: Readonly<Record<PartName, string>> = {
   store_cap: 'Room for pages',
   scheduler: 'Scheduler',
   bitbucket: 'Bitbucket',
+  bitbucket_requests: 'Requests to Bitbucket',
   bitbucket_credentials: 'Credentials for Bitbucket',
   sei_push: 'Delivery to SEI',
 };
