@@ -4,9 +4,10 @@ import type { SatelliteError } from '../errors.ts';
 import { Health } from './health.ts';
 import { HourlyDeliveries } from './hourly-deliveries.ts';
 import { type Leg, Metrics } from './metrics.ts';
+import type { Redactor } from './redact.ts';
 import { RequestRate } from './request-rate.ts';
 import { type InFlight, RequestWatch } from './request-watch.ts';
-import { type LastJob, type StatusFacts, type StatusReport, statusReport } from './status-report.ts';
+import { type LastJob, redactedReport, type StatusFacts, type StatusReport, statusReport } from './status-report.ts';
 
 /** What the client of a leg tells of its requests. */
 export interface RequestObserver {
@@ -22,6 +23,8 @@ export interface RequestObserver {
 export interface MonitorOptions {
   readonly clock: Clock;
   readonly version: string;
+  /** Takes secrets out of what others said, before it gets into the report; undefined: there are none. */
+  readonly redactor?: Pick<Redactor, 'text'>;
   /** Metrics of the process, too. */
   readonly ofProcess?: boolean;
 }
@@ -54,6 +57,7 @@ export class Monitor {
   readonly health: Health;
   readonly #clock: Clock;
   readonly #version: string;
+  readonly #redactor: Pick<Redactor, 'text'> | undefined;
   readonly #startedAtMs: number;
   readonly #deliveries = new HourlyDeliveries();
   readonly #rates = new Map<string, RequestRate>();
@@ -63,9 +67,10 @@ export class Monitor {
   #facts = nothingYet;
   #factsAtElapsedMs = Number.NEGATIVE_INFINITY;
 
-  constructor({ clock, version, ofProcess = false }: MonitorOptions) {
+  constructor({ clock, version, redactor, ofProcess = false }: MonitorOptions) {
     this.#clock = clock;
     this.#version = version;
+    this.#redactor = redactor;
     this.#startedAtMs = clock.now();
     this.metrics = new Metrics({ version, ofProcess });
     this.health = new Health(clock);
@@ -144,7 +149,7 @@ export class Monitor {
   report(): StatusReport {
     if (this.#clock.elapsedMs() - this.#factsAtElapsedMs >= factsMaxAgeMs) this.#refresh();
     const nowMs = this.#clock.now();
-    return statusReport({
+    const report = statusReport({
       version: this.#version,
       startedAtMs: this.#startedAtMs,
       nowMs,
@@ -152,6 +157,7 @@ export class Monitor {
       facts: this.#facts,
       delivered: this.#deliveries.list(nowMs),
     });
+    return this.#redactor === undefined ? report : redactedReport(report, this.#redactor);
   }
 
   /** A disk that cannot be read is a failing part of its own; what was known before is better than no answer. */
