@@ -69,17 +69,19 @@ const evictAtOnce = 1_000;
 const progressLogMs = 30_000;
 
 /** How often it is looked whether the scheduler, which looks every second, still does. */
-const watchdogMs = 5_000;
+const watchdogMs = 2_500;
 const maxTickGapMs = 15_000;
 
-/** A round with SEI that should have begun so long ago is late: SEI answers a call within two minutes or not at all. */
-const maxOverdueMs = 20_000;
+/** A round with SEI that should have begun, or has begun, so long ago is late. */
+const maxOverdueMs = 15_000;
 
 /** An SEI that could not be talked to is asked again after so long, however long the interval is. */
 const retryRoundMs = 15_000;
 
 /** Where the disk took nothing, it is tried so often, and work goes on as soon as it does. */
 const diskRetryMs = 2_000;
+/** And one of which nothing was heard for so long gets a heartbeat between two rounds, so that an outage is seen. */
+const seiSilenceMs = 10_000;
 
 /** How long nothing may have been heard of a part before it is tried, and how long where the last try failed. */
 const silence = { bitbucketMs: 10_000, diskMs: 60_000, failingMs: 4_000 };
@@ -113,6 +115,10 @@ export class Daemon {
   #nextCycleAtElapsedMs = 0;
   /** A job or a round was broken off because the disk, or the process, took no more; undefined: none was. */
   #nextDiskTryAtElapsedMs: number | undefined;
+  #talkBeganElapsedMs = 0;
+  /** When SEI was last talked to, and whether all that was said in the last round was answered. */
+  #talkedAtElapsedMs = 0;
+  #isAnswered = false;
   /** The cycle under way, or the last one. */
   #cycling: Promise<void> = Promise.resolve();
   #isCycling = false;
@@ -242,22 +248,35 @@ export class Daemon {
     this.#monitor.health.beat();
     this.#logProgress(elapsedMs);
     if (elapsedMs >= (this.#nextDiskTryAtElapsedMs ?? Number.POSITIVE_INFINITY)) this.#resume(elapsedMs);
-    if (elapsedMs < this.#nextCycleAtElapsedMs) return;
-    this.#nextCycleAtElapsedMs = elapsedMs + this.#intervalMs();
-    this.#cycling = this.#loop.cycle().then(
+    if (elapsedMs >= this.#nextCycleAtElapsedMs) {
+      this.#nextCycleAtElapsedMs = elapsedMs + this.#intervalMs();
+      await this.#talk(this.#loop.cycle());
+    } else if (this.#isAnswered && elapsedMs - this.#talkedAtElapsedMs >= seiSilenceMs) {
+      // Only while all is well: what a round could not do, a heartbeat does not show to be mended.
+      await this.#talk(this.#loop.heartbeat());
+    }
+    this.#lastTickElapsedMs = this.#options.clock.elapsedMs();
+  }
+
+  /** A round with SEI, or a heartbeat. */
+  async #talk(talk: Promise<unknown>): Promise<void> {
+    this.#talkBeganElapsedMs = this.#options.clock.elapsedMs();
+    this.#isCycling = true;
+    this.#cycling = talk.then(
       () => {
+        this.#isAnswered = true;
         this.#monitor.health.worked('sei');
         this.#monitor.health.worked('sei_key');
       },
       (error) => {
+        this.#isAnswered = false;
         this.#logCycleError(error);
         this.#noteCycleError(toSatelliteError(error));
       },
     );
-    this.#isCycling = true;
     await this.#cycling;
     this.#isCycling = false;
-    this.#lastTickElapsedMs = this.#options.clock.elapsedMs();
+    this.#talkedAtElapsedMs = this.#options.clock.elapsedMs();
   }
 
   #startOwnScans(): void {
@@ -304,9 +323,11 @@ export class Daemon {
     const { clock } = this.#options;
     const { health } = this.#monitor;
     if (this.#isCycling) health.beat();
-    if (clock.elapsedMs() - this.#nextCycleAtElapsedMs < maxOverdueMs) health.worked('scheduler');
+    const dueAtElapsedMs = this.#isCycling ? this.#talkBeganElapsedMs : this.#nextCycleAtElapsedMs;
+    if (clock.elapsedMs() - dueAtElapsedMs < maxOverdueMs) health.worked('scheduler');
     else health.failed('scheduler', this.#isCycling ? roundTakesLong : standsStill);
     this.#tryDisk();
+    this.#monitor.noteSilence();
     for (const [integrationId, reachability] of this.#reachability)
       void this.#tryBitbucket(integrationId, reachability);
     if (this.#isCycling || this.#options.clock.elapsedMs() - this.#lastTickElapsedMs < maxTickGapMs) return;
@@ -374,11 +395,26 @@ export class Daemon {
     try {
       await reachability.ask();
       health.worked('bitbucket', integrationId);
+      if (this.#canForgetRequests(integrationId)) {
+        await reachability.askRest().then(
+          () => this.#canForgetRequests(integrationId) && health.forget('bitbucket_requests', integrationId),
+          () => undefined,
+        );
+      }
     } catch (thrown) {
       if (!this.#abort.signal.aborted) health.failed('bitbucket', toSatelliteError(thrown), integrationId);
     } finally {
       this.#asking.delete(integrationId);
     }
+  }
+
+  /**
+   * What requests of a job found is disproved by requests of a job alone. Where none runs any more, nobody would: then it
+   * holds until REST answers nobody, and nothing is known until the next job.
+   */
+  #canForgetRequests(integrationId: string): boolean {
+    const isRunning = [...this.#runner.running.values()].some(({ job }) => job.integrationId === integrationId);
+    return !isRunning && this.#monitor.health.heardOf('bitbucket_requests', integrationId).isFailing;
   }
 
   /** With this daemon's configuration something may be otherwise; where only a refused credential is left, it is not. */
@@ -400,7 +436,6 @@ export class Daemon {
     } else if (error.kind === 'auth') {
       health.worked('sei');
       health.failed('sei_key', error);
-      return;
     } else {
       health.failed('sei', error);
     }
@@ -439,7 +474,7 @@ const standsStill = {
 
 const roundTakesLong = {
   code: 'SCHEDULER',
-  message: 'The round with SEI takes so long that the next one is late',
+  message: `SEI has been talked to for more than ${maxOverdueMs / 1000} s, and the round does not end`,
   hint: 'SEI, or a proxy before it, answers slowly or not at all.',
 };
 

@@ -15,7 +15,7 @@ import { type Account, chooseAccount, refusalOf } from './accounts.ts';
 import { type Answer, answerError } from './answer-error.ts';
 
 /** One request, with the credentials to use. */
-type Attempt<T> = (authorization: string) => Promise<T>;
+type Attempt<T> = (authorization: string, heard: () => void) => Promise<T>;
 
 /** How long a diff takes says more about the diff than about the server. */
 interface Timing {
@@ -160,13 +160,14 @@ export class BitbucketClient {
     query: Query,
     consume: (chunks: AsyncIterable<Uint8Array>, contentType: string) => Promise<T>,
   ): Promise<T> {
-    return this.#retried(path, { measuresServer: false }, async (authorization) => {
+    return this.#retried(path, { measuresServer: false }, async (authorization, heard) => {
       const stream = this.#http.stream.get(path, {
         searchParams: { ...query },
         headers: { accept: 'text/plain', authorization },
         timeout: { request: diffTimeoutMs },
         ...this.#abortable(),
       });
+      stream.on('downloadProgress', heard);
       return this.#streamed(stream, false, (headers) => consume(stream, String(headers['content-type'] ?? '')));
     });
   }
@@ -296,12 +297,14 @@ export class BitbucketClient {
     this.counts.requests++;
     killPoint('fetch:before');
     const begunAtMs = this.#clock.elapsedMs();
+    // Git says nothing while it counts, and has a limit of its own for that.
+    const inFlight = isForGit ? undefined : this.#observer?.begun?.();
     const answered = () => {
       const nowMs = this.#clock.elapsedMs();
       account.gate.answered(measuresServer ? nowMs - begunAtMs : undefined, nowMs);
     };
     try {
-      const value = await attempt(account.authorization);
+      const value = await attempt(account.authorization, () => inFlight?.heard());
       answered();
       this.#observer?.ended((this.#clock.elapsedMs() - begunAtMs) / 1000);
       killPoint('fetch:after');
@@ -318,6 +321,8 @@ export class BitbucketClient {
         this.#onRefused(error);
       }
       throw error;
+    } finally {
+      inFlight?.over();
     }
   }
 

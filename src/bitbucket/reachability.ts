@@ -9,12 +9,12 @@ import type { ProxyServer } from '../http/proxy-server.ts';
 const timeoutMs = 4_000;
 
 /**
- * Whether a Bitbucket is there while nothing is asked of it. It asks for what load balancers ask for (bitbucket-dc-rest §1),
- * as nobody: no credential is used, so none can be refused, and no user's rate is touched.
+ * Whether a Bitbucket is there, whatever is asked of it besides. It asks for what load balancers ask for
+ * (bitbucket-dc-rest §1), as nobody: no credential is used, so none can be refused, and no user's rate is touched.
  */
 export class Reachability {
   readonly #http: Got;
-  readonly #url: string;
+  readonly #baseUrl: string;
   readonly #signal: AbortSignal;
 
   constructor(
@@ -22,23 +22,38 @@ export class Reachability {
     { proxy, signal }: { readonly proxy: ProxyServer | undefined; readonly signal: AbortSignal },
   ) {
     this.#http = createHttp({ baseUrl: url, headers: { accept: 'application/json' }, timeoutMs, tls, proxy, signal });
-    this.#url = `${url}/status`;
+    this.#baseUrl = url;
     this.#signal = signal;
   }
 
   /** @throws SatelliteError where nobody answers, or who answers says that Bitbucket does not work now */
   async ask(): Promise<void> {
+    await this.#askFor('status');
+  }
+
+  /**
+   * Whether REST answers, as far as nobody can see it: its version is shown to everybody. That `/status` answers says
+   * nothing about it.
+   *
+   * @throws SatelliteError as `ask`
+   */
+  async askRest(): Promise<void> {
+    await this.#askFor('rest/api/latest/application-properties');
+  }
+
+  async #askFor(path: string): Promise<void> {
+    const url = `${this.#baseUrl}/${path}`;
     const { statusCode } = await this.#http
-      .get('status', { responseType: 'text', signal: this.#signal })
+      .get(path, { responseType: 'text', signal: this.#signal })
       .catch((thrown: unknown) => {
-        throw networkError(thrown, 'BITBUCKET', this.#url);
+        throw networkError(thrown, 'BITBUCKET', url);
       });
     if (statusCode < 500) return;
     throw new SatelliteError(`Bitbucket or a proxy before it does not work now (${statusCode})`, {
       code: 'BITBUCKET_SERVER_ERROR',
       kind: 'retryable',
       hint: 'It may be starting or in maintenance: ask those who run it.',
-      url: this.#url,
+      url,
       statusCode,
     });
   }

@@ -3,6 +3,7 @@ import { toSatelliteError } from '../errors.ts';
 import { guardOutput } from '../ops/output.ts';
 import { Redactor } from '../ops/redact.ts';
 import { satelliteVersion } from '../version.ts';
+import { endingText } from './ending.ts';
 import { exitCodeOf, exitCodes } from './exit-code.ts';
 import { helpWidth } from './help.ts';
 
@@ -30,10 +31,7 @@ export async function commandLine(
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     const error = toSatelliteError(thrown);
-    // A report on the configuration has its hints where they belong.
-    const hint = error.hint === undefined || error.message.includes(error.hint) ? '' : `${error.hint}\n`;
-    process.stderr.write(`${error.message}\n${hint}`);
-    if (error.kind === 'bug') process.stderr.write(`${(error.cause as Error | undefined)?.stack ?? error.stack}\n`);
+    process.stderr.write(endingText(error, redactor));
     return exitCodeOf(error);
   }
 }
@@ -47,7 +45,7 @@ function guardProcess(redactor: Redactor): void {
   process.on('uncaughtException', (thrown) => {
     // A command that logs has said it in its log.
     const isSaid = process.listenerCount('uncaughtException') > 1;
-    if (!isSaid) process.stderr.write(`${thrown.stack ?? String(thrown)}\n`);
+    if (!isSaid) process.stderr.write(`${redactor.text(thrown.stack ?? String(thrown))}\n[INTERNAL]\n`);
     process.exit(exitCodes.internal);
   });
 }

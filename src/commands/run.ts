@@ -14,6 +14,7 @@ import { showProgress } from '../ops/progress-display.ts';
 import type { Redactor } from '../ops/redact.ts';
 import { systemdNotifier } from '../ops/systemd.ts';
 import { satelliteVersion } from '../version.ts';
+import { logEnding } from './ending.ts';
 import { exitCodes } from './exit-code.ts';
 import { HealthDoor } from './health-door.ts';
 import { addHelpSections, configEnvironment, networkEnvironment } from './help.ts';
@@ -32,7 +33,13 @@ export function registerRun(program: Command, redactor: Redactor, stopped?: Prom
     .option(...configOption)
     .option('--once', 'do the jobs that there are, report them, and exit')
     .action(async (options: RunOptions) => {
-      process.exitCode = await run(options, redactor, stopped ?? stopSignal());
+      const seen: { loaded?: LoadedConfig } = {};
+      process.exitCode = await run(options, redactor, seen, stopped ?? stopSignal()).catch((thrown: unknown) => {
+        // People at a terminal get it as from any other command.
+        const { format } = seen.loaded?.config.satellite.log ?? logBeforeConfig;
+        if (format === 'text' || (format === 'auto' && process.stderr.isTTY)) throw thrown;
+        return logEnding(thrown, endingLogger(seen.loaded, redactor));
+      });
     });
   addHelpSections(command, {
     notes: `
@@ -70,12 +77,23 @@ the configuration again. Logs go to stderr.`,
  * One daemon after the other: a new configuration (SIGHUP) and a damaged store each end the one that runs, and the next
  * goes on with the jobs of the store. So everything that a restart can take up, a reload can, too.
  */
-async function run(options: RunOptions, redactor: Redactor, stopped: Promise<NodeJS.Signals>): Promise<number> {
+async function run(
+  options: RunOptions,
+  redactor: Redactor,
+  seen: { loaded?: LoadedConfig },
+  stopped: Promise<NodeJS.Signals>,
+): Promise<number> {
   const reloads = new ReloadRequests();
   const first = await Promise.race([loadChecked(options, redactor), stopped]);
   if (typeof first === 'string') return exitCodes.ok;
   let loaded = first;
-  const monitor = new Monitor({ clock: systemClock, version: satelliteVersion(process.env), ofProcess: true });
+  seen.loaded = loaded;
+  const monitor = new Monitor({
+    clock: systemClock,
+    version: satelliteVersion(process.env),
+    redactor,
+    ofProcess: true,
+  });
   const countedLogger = () => countingLogger(loggerOf(loaded, redactor), monitor.metrics);
   let logger = countedLogger();
   process.prependListener('uncaughtException', (thrown) => logCrash(thrown, logger));
@@ -152,6 +170,13 @@ async function loadChecked(options: RunOptions, redactor: Redactor): Promise<Loa
 export function loggerOf({ config: { satellite } }: LoadedConfig, redactor: Redactor): ProcessLogger {
   const keep = logFile(satellite.dataDir);
   return createLogger(satellite.log, { redactor, env: process.env, stderr: process.stderr, keep });
+}
+
+const logBeforeConfig = { level: 'info', format: 'auto' } as const;
+
+function endingLogger(loaded: LoadedConfig | undefined, redactor: Redactor): ProcessLogger {
+  if (loaded !== undefined) return loggerOf(loaded, redactor);
+  return createLogger(logBeforeConfig, { redactor, env: process.env, stderr: process.stderr });
 }
 
 /** The last line of a process that ends by a defect says so, in the form of all others. */

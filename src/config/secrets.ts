@@ -6,12 +6,27 @@ import type { Path, ScalarNode, TreeNode } from './tree.ts';
 /** A shorter one is a part of ordinary words: it cannot be told apart from them in a log. */
 export const shortestSecret = 4;
 
+const shortestDistinct = 8;
+/** Of one kind of characters, it takes so many for no word of ours to be like it. */
+const longestWord = 16;
+
+/**
+ * Whether a secret is like nothing that the satellite says itself: neither a word, nor a number, a time, an address or a
+ * name of a metric. Only such a one can be taken out of a finished text without doing harm to it.
+ */
+export function isDistinct(secret: string): boolean {
+  if (secret.length < shortestDistinct || /^[\d\s.,:;+\-/_TZ]*$/.test(secret)) return false;
+  if (secret.length >= longestWord && !secret.includes('_')) return true;
+  const kinds = [/[a-z]/, /.[A-Z]/s, /\d/, /[^A-Za-z0-9\s_.:/-]/];
+  return kinds.filter((kind) => kind.test(secret)).length > 1;
+}
+
 /** What stands below an unknown key may be a flag or a number; a secret worth the name is longer than those. */
 const shortestGuess = 8;
 
 export interface FoundSecrets {
   readonly secrets: readonly string[];
-  /** A warning for each one that is too short to be kept out of logs. */
+  /** A warning for each one that is too short to be kept out of logs, or too common to be told apart in all of them. */
   readonly found: readonly Finding[];
 }
 
@@ -37,6 +52,7 @@ export function secretsIn(root: TreeNode): FoundSecrets {
     } else if (schema.writeOnly === true) {
       if (node.text.length >= shortestSecret) secrets.add(node.text);
       else if (node.text !== '') found.push(tooShort(node, path));
+      if (node.text.length >= shortestSecret && !isDistinct(node.text)) found.push(tooCommon(node, path));
     } else if (isGuess) {
       if (node.text.length >= shortestGuess) secrets.add(node.text);
     } else {
@@ -68,6 +84,13 @@ function decoded(text: string): string {
   } catch {
     return text;
   }
+}
+
+function tooCommon(node: ScalarNode, path: Path): Finding {
+  return finding('warning', 'SECRET_TOO_COMMON', path, `short, or a common word or number: easily guessed`, {
+    span: node,
+    expected: `${shortestDistinct} characters or more, of several kinds; this one is masked in what servers say, and only there`,
+  });
 }
 
 function tooShort(node: ScalarNode, path: Path): Finding {

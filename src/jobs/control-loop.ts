@@ -59,6 +59,11 @@ export class ControlLoop {
     return taken;
   }
 
+  /** Between two cycles: whether SEI is still there, and knows us. */
+  async heartbeat(): Promise<void> {
+    await this.#announce();
+  }
+
   async #announce(): Promise<void> {
     const { sei, store, runner, version } = this.#options;
     const jobs = store.jobs.list();

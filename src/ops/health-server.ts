@@ -53,7 +53,8 @@ export class HealthServer {
         request.resume();
         this.#answer(request)
           .catch((): Answer => ({ status: 500, type: plain, body: 'It cannot be told now.\n' }))
-          .then((answer) => send(request, response, { ...answer, body: redactor.text(answer.body) }));
+          .then((answer) => send(request, response, { ...answer, body: redactor.finished(answer.body) }))
+          .catch(() => response.destroy());
       },
     );
     this.#server.maxConnections = maxConnections;

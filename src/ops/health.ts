@@ -3,7 +3,7 @@ import type { SatelliteError } from '../errors.ts';
 
 /** Everything that can keep work from going on. Those of `integrationParts` exist once for each integration. */
 const processParts = ['sei', 'sei_key', 'disk', 'store_cap', 'scheduler'] as const;
-const integrationParts = ['bitbucket', 'bitbucket_credentials', 'sei_push'] as const;
+const integrationParts = ['bitbucket', 'bitbucket_requests', 'bitbucket_credentials', 'sei_push'] as const;
 
 export type PartName = (typeof processParts)[number] | (typeof integrationParts)[number];
 
@@ -12,6 +12,8 @@ interface Problem {
   readonly reason: string;
   readonly hint: string | undefined;
 }
+
+type Problematic = Pick<SatelliteError, 'code' | 'message' | 'hint'>;
 
 interface PartHealthBase {
   readonly part: PartName;
@@ -32,15 +34,16 @@ export interface HealthReport {
   readonly parts: readonly PartHealth[];
 }
 
-/** The daemon beats every five seconds; between two daemons (a reload) running jobs have ten seconds to stop. */
+/** The daemon beats every few seconds; between two daemons (a reload) running jobs have ten seconds to stop. */
 const maxSilenceMs = 60_000;
 
 /** So many failures in a row are a failing part; a crawl of a million requests loses one now and then. */
-const tolerated: Readonly<Partial<Record<PartName, number>>> = { bitbucket: 3, sei_push: 2 };
+const tolerated: Readonly<Partial<Record<PartName, number>>> = { bitbucket: 3, bitbucket_requests: 3, sei_push: 2 };
 
 interface Evidence {
   health: PartHealth;
   failuresInARow: number;
+  lastProblem: Problem | undefined;
   firstFailureMs: number;
   atElapsedMs: number;
 }
@@ -84,29 +87,51 @@ export class Health {
     if (evidence.health.state !== 'ok') this.#set(evidence, 'ok');
   }
 
-  failed(part: PartName, error: Pick<SatelliteError, 'code' | 'message' | 'hint'>, integrationId?: string): void {
+  failed(part: PartName, error: Problematic, integrationId?: string): void {
+    this.#fail(part, error, integrationId, 1);
+  }
+
+  /** Nothing of this is tolerated. */
+  failedForGood(part: PartName, error: Problematic, integrationId?: string): void {
+    this.#fail(part, error, integrationId, Number.POSITIVE_INFINITY);
+  }
+
+  #fail(part: PartName, error: Problematic, integrationId: string | undefined, times: number): void {
     const evidence = this.#parts.get(keyOf(part, integrationId));
     if (evidence === undefined) return;
-    const nowMs = this.#clock.now();
-    if (evidence.failuresInARow++ === 0) evidence.firstFailureMs = nowMs;
+    if (evidence.failuresInARow === 0) evidence.firstFailureMs = this.#clock.now();
+    evidence.failuresInARow += times;
+    evidence.lastProblem = { code: error.code, reason: error.message, hint: error.hint };
     evidence.atElapsedMs = this.#clock.elapsedMs();
     if (evidence.health.state !== 'failing' && evidence.failuresInARow < (tolerated[part] ?? 1)) return;
-    const { part: name, integrationId: id, sinceMs } = evidence.health;
+    this.#setFailing(evidence, evidence.lastProblem);
+  }
+
+  /** A failure that nothing good has followed for so long is tolerated no more, however few of them there were. */
+  insist(part: PartName, afterMs: number, integrationId?: string): void {
+    const evidence = this.#parts.get(keyOf(part, integrationId));
+    if (evidence?.lastProblem === undefined || evidence.failuresInARow === 0) return;
+    const agoMs = this.#clock.elapsedMs() - evidence.atElapsedMs;
+    if (evidence.health.state !== 'failing' && agoMs >= afterMs) this.#setFailing(evidence, evidence.lastProblem);
+  }
+
+  #setFailing(evidence: Evidence, problem: Problem): void {
+    const { part, integrationId, state, sinceMs } = evidence.health;
     evidence.health = {
-      part: name,
-      integrationId: id,
+      part,
+      integrationId,
       state: 'failing',
-      sinceMs: evidence.health.state === 'failing' ? sinceMs : evidence.firstFailureMs,
-      problem: { code: error.code, reason: error.message, hint: error.hint },
+      sinceMs: state === 'failing' ? sinceMs : evidence.firstFailureMs,
+      problem,
     };
   }
 
   /** What was known holds no more, because what it depends on was changed or is over. */
   forget(part: PartName, integrationId?: string): void {
     const evidence = this.#parts.get(keyOf(part, integrationId));
-    if (evidence === undefined || evidence.health.state === 'unknown') return;
+    if (evidence === undefined) return;
     evidence.failuresInARow = 0;
-    this.#set(evidence, 'unknown');
+    if (evidence.health.state !== 'unknown') this.#set(evidence, 'unknown');
   }
 
   /** How long nothing has been heard of a part, and whether the last that was heard was a failure. */
@@ -130,7 +155,13 @@ export class Health {
   #add(part: PartName, integrationId: string | undefined): void {
     const health: PartHealth = { part, integrationId, state: 'unknown', sinceMs: this.#clock.now() };
     const atElapsedMs = Number.NEGATIVE_INFINITY;
-    this.#parts.set(keyOf(part, integrationId), { health, failuresInARow: 0, firstFailureMs: 0, atElapsedMs });
+    this.#parts.set(keyOf(part, integrationId), {
+      health,
+      failuresInARow: 0,
+      lastProblem: undefined,
+      firstFailureMs: 0,
+      atElapsedMs,
+    });
   }
 
   #set(evidence: Evidence, state: 'ok' | 'unknown'): void {

@@ -39,8 +39,8 @@ export interface LoggerSurroundings {
 const defaultFoldMs = 60_000;
 
 /**
- * Logs to standard error, as JSON lines or as text for people. The redactor sees the fields, so that what is masked stays
- * JSON, and the whole line. At level `debug` nothing is folded: whoever asks for it wants to see each time.
+ * Logs to standard error, as JSON lines or as text for people. What others said is in the fields: there each secret is masked,
+ * and time, level, message and code stay what they are; the whole line goes through the net. At level `debug` nothing is folded: whoever asks for it wants to see each time.
  */
 export function createLogger(
   { level, format }: { level: LogLevel; format: LogFormat },
@@ -49,9 +49,12 @@ export function createLogger(
   const isTerminal = stderr.isTTY === true;
   const isText = format === 'text' || (format === 'auto' && isTerminal);
   const style = { colour: wantsColour(stderr, env), isTerminal };
-  const redacted = winston.format((info) => Object.assign(info, redactor.value({ ...info })));
+  const redacted = winston.format((info) => {
+    const { timestamp: _time, level: _level, message: _message, code: _code, ...fields } = info;
+    return Object.assign(info, redactor.value(fields));
+  });
   const line = (render: (entry: LogEntry) => string) =>
-    winston.format.printf((info) => redactor.text(render(info as unknown as LogEntry)));
+    winston.format.printf((info) => redactor.finished(render(info as unknown as LogEntry)));
   const to = (write: (text: string) => unknown, render: (entry: LogEntry) => string) =>
     new winston.transports.Stream({
       stream: new Writable({

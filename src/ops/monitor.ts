@@ -4,11 +4,15 @@ import type { SatelliteError } from '../errors.ts';
 import { Health } from './health.ts';
 import { HourlyDeliveries } from './hourly-deliveries.ts';
 import { type Leg, Metrics } from './metrics.ts';
+import type { Redactor } from './redact.ts';
 import { RequestRate } from './request-rate.ts';
-import { type LastJob, type StatusFacts, type StatusReport, statusReport } from './status-report.ts';
+import { type InFlight, RequestWatch } from './request-watch.ts';
+import { type LastJob, redactedReport, type StatusFacts, type StatusReport, statusReport } from './status-report.ts';
 
 /** What the client of a leg tells of its requests. */
 export interface RequestObserver {
+  /** Undefined: how long it takes says nothing. */
+  begun?(): InFlight;
   /** @param error undefined: it was answered with what was asked for */
   ended(seconds: number, error?: SatelliteError): void;
   throttled(): void;
@@ -19,6 +23,8 @@ export interface RequestObserver {
 export interface MonitorOptions {
   readonly clock: Clock;
   readonly version: string;
+  /** Takes secrets out of what others said, before it gets into the report; undefined: there are none. */
+  readonly redactor?: Pick<Redactor, 'text'>;
   /** Metrics of the process, too. */
   readonly ofProcess?: boolean;
 }
@@ -28,6 +34,15 @@ const nothingYet: StatusFacts = {
   spool: { pages: 0, bytes: 0, bytesMax: 0, oldestAddedAtMs: undefined },
   coveredRepositories: 0,
   failing: { repositories: 0, listed: [] },
+};
+
+/** Bitbucket answers a page within a second or two, and so does a diff; half a minute is what an outage may go unseen. */
+const maxSilentMs = 20_000;
+
+const noAnswer = {
+  code: 'BITBUCKET_TIMEOUT',
+  message: `None of the requests under way has had an answer for ${maxSilentMs / 1000} s`,
+  hint: 'Bitbucket, or a proxy before it, takes requests and does not answer: ask those who run it.',
 };
 
 /** However often it is asked, the store is not. */
@@ -42,17 +57,20 @@ export class Monitor {
   readonly health: Health;
   readonly #clock: Clock;
   readonly #version: string;
+  readonly #redactor: Pick<Redactor, 'text'> | undefined;
   readonly #startedAtMs: number;
   readonly #deliveries = new HourlyDeliveries();
   readonly #rates = new Map<string, RequestRate>();
+  readonly #watches = new Map<string, RequestWatch>();
   readonly #lastJobs = new Map<string, LastJob>();
   #source: (() => StatusFacts) | undefined;
   #facts = nothingYet;
   #factsAtElapsedMs = Number.NEGATIVE_INFINITY;
 
-  constructor({ clock, version, ofProcess = false }: MonitorOptions) {
+  constructor({ clock, version, redactor, ofProcess = false }: MonitorOptions) {
     this.#clock = clock;
     this.#version = version;
+    this.#redactor = redactor;
     this.#startedAtMs = clock.now();
     this.metrics = new Metrics({ version, ofProcess });
     this.health = new Health(clock);
@@ -62,15 +80,29 @@ export class Monitor {
   ofBitbucket(integrationId: string): RequestObserver {
     const rate = this.#rates.get(integrationId) ?? new RequestRate();
     this.#rates.set(integrationId, rate);
+    const watch = this.#watches.get(integrationId) ?? new RequestWatch(() => this.#clock.elapsedMs());
+    this.#watches.set(integrationId, watch);
     return {
       ...this.#observer('bitbucket'),
+      begun: () => watch.begun(),
       ended: (seconds, error) => {
         rate.note(this.#clock.elapsedMs());
         this.#ended('bitbucket', seconds, error);
-        if (error === undefined || hasAnswered(error)) this.health.worked('bitbucket', integrationId);
-        else this.health.failed('bitbucket', error, integrationId);
+        if (error === undefined || hasAnswered(error)) this.health.worked('bitbucket_requests', integrationId);
+        else this.health.failed('bitbucket_requests', error, integrationId);
       },
     };
+  }
+
+  /**
+   * An answer that does not come is no success: who waits for one would wait for its deadline unseen. Nor is a failure
+   * that is not tried again for long, because the server asked for that.
+   */
+  noteSilence(): void {
+    for (const [integrationId, watch] of this.#watches) {
+      if (watch.silentMs() >= maxSilentMs) this.health.failedForGood('bitbucket_requests', noAnswer, integrationId);
+      else this.health.insist('bitbucket_requests', maxSilentMs, integrationId);
+    }
   }
 
   /** Whether SEI works is judged by whole rounds with it and by pages (`sei`, `sei_push`): a 404 may be as it should be. */
@@ -102,7 +134,7 @@ export class Monitor {
    */
   watch(integrationIds: readonly string[], source: () => StatusFacts): () => void {
     this.health.setIntegrations(integrationIds);
-    for (const known of [this.#rates, this.#lastJobs]) {
+    for (const known of [this.#rates, this.#watches, this.#lastJobs]) {
       for (const id of known.keys()) if (!integrationIds.includes(id)) known.delete(id);
     }
     this.#source = source;
@@ -117,7 +149,7 @@ export class Monitor {
   report(): StatusReport {
     if (this.#clock.elapsedMs() - this.#factsAtElapsedMs >= factsMaxAgeMs) this.#refresh();
     const nowMs = this.#clock.now();
-    return statusReport({
+    const report = statusReport({
       version: this.#version,
       startedAtMs: this.#startedAtMs,
       nowMs,
@@ -125,6 +157,7 @@ export class Monitor {
       facts: this.#facts,
       delivered: this.#deliveries.list(nowMs),
     });
+    return this.#redactor === undefined ? report : redactedReport(report, this.#redactor);
   }
 
   /** A disk that cannot be read is a failing part of its own; what was known before is better than no answer. */

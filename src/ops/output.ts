@@ -7,7 +7,7 @@ export interface GuardedStream {
 }
 
 /**
- * Puts the redactor before a stream of the process, so that nothing can be written past it. A piece that may be the
+ * Puts the redactor's net before a stream of the process, so that nothing can be written past it. A piece that may be the
  * beginning of a secret waits for the next one, at the longest until the process would wait itself.
  *
  * Where nobody reads any more (`| head`, a log collector that ended) the stream is written to no longer: the work goes

@@ -1,4 +1,4 @@
-import { shortestSecret } from '../config/secrets.ts';
+import { isDistinct, shortestSecret } from '../config/secrets.ts';
 import { escapeStarts, pointsAt, type Reading, read } from './spellings.ts';
 
 const mask = '***';
@@ -20,48 +20,58 @@ interface Form {
 }
 
 /**
- * Takes secrets out of everything that leaves the process, by their values: raw, and as any of the spellings of
- * `spellings.ts`, base64 (also in the middle of something longer, URL-safe, without padding) and hex. It only ever
- * learns: after a rotation the old secrets are still known.
+ * Takes secrets out of what leaves the process, by their values: raw, and as any of the spellings of `spellings.ts`,
+ * base64 (also in the middle of something longer, URL-safe, without padding) and hex. It only ever learns: after a rotation
+ * the old secrets are still known.
+ *
+ * Twice: `text` and `value` take each secret out of what others said (messages, names, urls), before it is put into
+ * something of ours. `finished` and `stream` are the net under that, the last step before the bytes leave: as they would
+ * spoil a number, a time, a key or a word of ours that a secret happens to be like, they take out distinct ones only
+ * (`isDistinct`; `validate` warns of the others).
  *
  * Where a text was cut (`cut.ts`), what is left of a secret counts as one from `shortestSecret` characters on. Shorter
  * secrets are left alone, as they are parts of ordinary words; `validate` warns of them.
  */
 export class Redactor {
   readonly #known = new Set<string>();
-  #forms: Form[] = [];
-  #byFirstPoint: ReadonlyMap<number, readonly Form[]> = new Map();
-  /** By the code unit that a form may begin with; undefined: none. */
-  #starts: (readonly Form[] | undefined)[] = [];
+  #all = new Forms([]);
+  #distinct = new Forms([]);
 
   learn(secrets: Iterable<string>): void {
     const before = this.#known.size;
     for (const secret of secrets) if (secret.length >= shortestSecret) this.#known.add(secret);
-    if (this.#known.size > before) this.#compile();
+    if (this.#known.size === before) return;
+    const known = [...this.#known];
+    this.#all = new Forms(known.flatMap(formsOf));
+    // A common word in base64 is none.
+    this.#distinct = new Forms(
+      known.flatMap((secret) => formsOf(secret).filter((form) => isDistinct(secret) || isDistinct(form))),
+    );
   }
 
   /** @returns the text with a mask in the place of each secret */
   text(text: string): string {
-    if (this.#forms.length === 0) return text;
-    // A mask beside what was left may look like a secret with asterisks in it: each round makes the text shorter.
-    for (let before = text; ; ) {
-      const { done } = this.#scan(before, false);
-      if (done === before) return done;
-      before = done;
-    }
+    return this.#all.masked(text);
   }
 
-  /** A copy of plain data without secrets: whatever would show one is replaced, numbers included, so it stays valid JSON. */
+  /** A text that is ready to leave, with a mask in the place of each secret that it cannot have but by mistake. */
+  finished(text: string): string {
+    return this.#distinct.masked(text);
+  }
+
+  /**
+   * A copy of plain data with a mask in the place of each secret in a text. Keys, numbers and booleans are ours, and so are
+   * times: they stay.
+   */
   value(value: unknown): unknown {
-    if (this.#forms.length === 0) return value;
+    if (typeof value === 'string') return isTime.test(value) ? value : this.text(value);
+    if (typeof value !== 'object' || value === null || value instanceof Date) return value;
     if (Array.isArray(value)) return value.map((item) => this.value(item));
-    if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
-      return Object.fromEntries(Object.entries(value).map(([key, inner]) => [this.text(key), this.value(inner)]));
+    if (Object.getPrototypeOf(value) === Object.prototype) {
+      return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, this.value(inner)]));
     }
-    if (value === undefined || typeof value === 'function' || typeof value === 'symbol') return value;
-    const plain = typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
-    if (plain === undefined) return value;
-    const redacted = this.text(plain);
+    const plain = JSON.stringify(value);
+    const redacted = plain && this.text(plain);
     return redacted === plain ? value : redacted;
   }
 
@@ -69,38 +79,59 @@ export class Redactor {
     let held = '';
     return {
       write: (piece) => {
-        const { done, rest } = this.#scan(held + piece, true);
+        const { done, rest } = this.#distinct.scan(held + piece, true);
         held = rest;
         return done;
       },
       end: () => {
-        const last = this.text(held);
+        const last = this.finished(held);
         held = '';
         return last;
       },
     };
   }
+}
 
-  #compile(): void {
-    const texts = new Set([...this.#known].flatMap(formsOf));
-    this.#forms = [...texts].map((text) => ({
+const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/;
+
+/** All that is looked for, made ready to be found in one pass. */
+class Forms {
+  readonly #isEmpty: boolean;
+  readonly #byFirstPoint: ReadonlyMap<number, readonly Form[]>;
+  /** By the code unit that a form may begin with; undefined: none. */
+  readonly #starts: readonly (readonly Form[] | undefined)[];
+
+  constructor(texts: Iterable<string>) {
+    const forms = [...new Set(texts)].map((text) => ({
       points: pointsOf(text),
       first: text.charCodeAt(0),
       second: text.charCodeAt(1),
     }));
     const starts = new Map<number, Form[]>();
     const add = (unit: number, form: Form) => {
-      const forms = starts.get(unit);
-      if (forms === undefined) starts.set(unit, [form]);
-      else if (!forms.includes(form)) forms.push(form);
+      const begun = starts.get(unit);
+      if (begun === undefined) starts.set(unit, [form]);
+      else if (!begun.includes(form)) begun.push(form);
     };
-    for (const form of this.#forms) {
+    for (const form of forms) {
       add(form.first, form);
       for (const unit of escapeStarts) add(unit, form);
     }
-    this.#byFirstPoint = Map.groupBy(this.#forms, ({ points }) => points[0] ?? 0);
-    this.#starts = new Array(0x10000).fill(undefined);
-    for (const [unit, forms] of starts) this.#starts[unit] = forms;
+    this.#isEmpty = forms.length === 0;
+    this.#byFirstPoint = Map.groupBy(forms, ({ points }) => points[0] ?? 0);
+    const byUnit = this.#isEmpty ? [] : new Array<readonly Form[] | undefined>(0x10000).fill(undefined);
+    for (const [unit, begun] of starts) byUnit[unit] = begun;
+    this.#starts = byUnit;
+  }
+
+  masked(text: string): string {
+    if (this.#isEmpty) return text;
+    // A mask beside what was left may look like a secret with asterisks in it: each round makes the text shorter.
+    for (let before = text; ; ) {
+      const { done } = this.scan(before, false);
+      if (done === before) return done;
+      before = done;
+    }
   }
 
   #formsAtEscape(text: string, at: number, all: readonly Form[]): readonly Form[] {
@@ -110,7 +141,7 @@ export class Redactor {
   }
 
   /** @param isOpen more may follow: from the first place on that may become a secret, the text is given back as rest */
-  #scan(text: string, isOpen: boolean): { done: string; rest: string } {
+  scan(text: string, isOpen: boolean): { done: string; rest: string } {
     let done = '';
     let from = 0;
     for (let at = 0; at < text.length; ) {

@@ -1,6 +1,7 @@
 import type { HealthReport, PartHealth, PartName } from './health.ts';
 import type { Delivered } from './hourly-deliveries.ts';
 import type { JobOutcome } from './metrics.ts';
+import type { Redactor } from './redact.ts';
 
 /** What the daemon knows when it is asked. Times are epoch milliseconds. */
 export interface StatusFacts {
@@ -157,6 +158,7 @@ const titles: Readonly<Record<PartName, string>> = {
   store_cap: 'Room for pages',
   scheduler: 'Scheduler',
   bitbucket: 'Bitbucket',
+  bitbucket_requests: 'Requests to Bitbucket',
   bitbucket_credentials: 'Credentials for Bitbucket',
   sei_push: 'Delivery to SEI',
 };
@@ -207,6 +209,35 @@ export function statusReport({ version, startedAtMs, nowMs, health, facts, deliv
       commits,
       pullRequests,
     })),
+  };
+}
+
+/** What others said, without their secrets: all else is our own words, numbers and times, and stays whatever a secret is. */
+export function redactedReport(report: StatusReport, redactor: Pick<Redactor, 'text'>): StatusReport {
+  const text = (said: string) => redactor.text(said);
+  return {
+    ...report,
+    parts: report.parts.map((part) => ({
+      ...part,
+      ...(part.reason !== undefined && { reason: text(part.reason) }),
+      ...(part.hint !== undefined && { hint: text(part.hint) }),
+    })),
+    integrations: report.integrations.map(({ url, lastJob, running, ...integration }) => ({
+      ...integration,
+      url: text(url),
+      ...(lastJob !== undefined && {
+        lastJob: { ...lastJob, ...(lastJob.reason !== undefined && { reason: text(lastJob.reason) }) },
+      }),
+      ...(running !== undefined && { running: { ...running, id: text(running.id) } }),
+    })),
+    failing: {
+      ...report.failing,
+      listed: report.failing.listed.map((part) => ({
+        ...part,
+        repository: text(part.repository),
+        reason: text(part.reason),
+      })),
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
@@ -58,6 +59,14 @@ beforeEach(async () => {
     satellite: { scheduling_interval: 1, listen: `127.0.0.1:${port}` },
   });
 });
+
+/** Changes what is in `satellite:` of the file. */
+function configure(satellite: object): void {
+  const file = join(folder.path, 'satellite.yml');
+  const config = JSON.parse(readFileSync(file, 'utf8'));
+  writeFileSync(file, JSON.stringify({ ...config, satellite: { ...config.satellite, ...satellite } }));
+}
+
 afterEach(async () => {
   for (const each of running) each.child.kill('SIGKILL');
   running.clear();
@@ -116,8 +125,10 @@ async function stop(satellite: ReturnType<typeof start>): Promise<void> {
 const outageMs = 4 * noticeMs;
 
 testBuilt(
-  'SEI is away and comes back; a refused key is another matter',
+  'SEI is away and comes back; a refused key is another matter; however long the interval is',
   async () => {
+    // The default, between whose rounds all of this happens.
+    configure({ scheduling_interval: 60 });
     const satellite = start(['run']);
     await expectAllToSay(true, []);
     const mend = sei.fault({ match: /./, status: 503 });
@@ -202,12 +213,61 @@ testBuilt(
   outageMs + 60_000,
 );
 
+testBuilt.each([
+  ['fails', { status: 503 }, true],
+  ['takes requests and answers none of them', { delayMs: 600_000 }, false],
+])(
+  'REST %s while /status says that all is well',
+  async (_what, fault, canStop) => {
+    const satellite = start(['run']);
+    await expectAllToSay(true, []);
+    const mend = bitbucket.fault({ match: /^\/rest\//, ...fault });
+    sei.addJob({ integrationId: '4711' });
+    await expectAllToSay(false, ['Requests to Bitbucket 4711']);
+    // It stays so, through all the probes and beyond the end of the job.
+    for (let looks = 0; looks < 40; looks++) {
+      await delay(1_000);
+      expect((await viewsOf(port)).json).toEqual({ ready: false, failing: ['Requests to Bitbucket 4711'] });
+    }
+    mend();
+    if (canStop) {
+      await expectAllToSay(true, []);
+      await stop(satellite);
+    }
+  },
+  outageMs + 60_000,
+);
+
+testBuilt(
+  'pages that SEI does not take fill the room there is for them',
+  async () => {
+    configure({ store: { max_bytes: 64 * 2 ** 20 }, data_dir: join(folder.path, 'data') });
+    expect((await satelliteSays('run', '--once')).exitCode).toBe(0);
+    const store = new DatabaseSync(join(folder.path, 'data', 'satellite.db'));
+    store.exec('CREATE TABLE ballast (bytes BLOB); INSERT INTO ballast VALUES (zeroblob(67108864))');
+    store.close();
+    const satellite = start(['run']);
+    await expectAllToSay(true, []);
+    const mend = sei.fault({ match: 'push', status: 503 });
+    const jobId = sei.addJob({ integrationId: '4711' });
+    await expectAllToSay(false, ['Delivery to SEI 4711', 'Room for pages']);
+    mend();
+    expect((await sei.waitForJob(jobId, 90_000)).status).toBe('SUCCESS');
+    await expectAllToSay(true, []);
+    await stop(satellite);
+  },
+  outageMs + 90_000,
+);
+
 testBuilt(
   'a round with SEI that does not end makes the scheduler late, and never the process dead',
   async () => {
     const satellite = start(['run']);
     await expectAllToSay(true, []);
-    const mend = sei.fault({ match: 'heartbeat', delayMs: 40_000, times: 1 });
+    configure({ scheduling_interval: 60 });
+    satellite.child.kill('SIGHUP');
+    await delay(2_000);
+    const mend = sei.fault({ match: 'heartbeat', delayMs: 45_000, times: 1 });
     await expectAllToSay(false, ['Scheduler']);
     mend();
     await delay(15_000);

@@ -38,7 +38,7 @@ export function minimal(integration = '', satellite = ''): string {
   const indent = (text: string, by: string) => text.replace(/^(?=.)/gm, by);
   return `satellite:
   tenant: acme
-  api_key: sei-key
+  api_key: sei-key-1
   url: https://app.harness.io/gratis/sei/api
 ${indent(satellite, '  ')}
 integrations:
@@ -46,7 +46,7 @@ integrations:
     application: bitbucket_server
     url: https://bitbucket.example.com
     username: reader
-    api_key: secret
+    api_key: secret-1
 ${indent(integration, '    ')}
 `;
 }

@@ -118,7 +118,7 @@ describe('the data directory', () => {
 });
 
 describe('credentials', () => {
-  const withAuth = (lines: string) => minimal(lines).replace('    username: reader\n    api_key: secret\n', '');
+  const withAuth = (lines: string) => minimal(lines).replace('    username: reader\n    api_key: secret-1\n', '');
   test.each([
     ['a user with an api_key', 'username: bob\napi_key: k', { kind: 'basic', username: 'bob', password: 'k' }],
     ['a user with a password', 'user_name: bob\npassword: k', { kind: 'basic', username: 'bob', password: 'k' }],

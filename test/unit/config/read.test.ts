@@ -46,7 +46,7 @@ describe('an encrypted file', () => {
 
   test('points at the line of the plain text, and keeps its secrets', async () => {
     const content = await encryptConfig(
-      minimal('', 'schedule: never').replace('api_key: secret', 'api_key: [opal-kettle]'),
+      minimal('', 'schedule: never').replace('api_key: secret-1', 'api_key: [opal-kettle]'),
       PASSWORD,
       {
         format: 'vendor',
@@ -76,7 +76,7 @@ describe('what is not a file to read', () => {
 
 describe('the files that a configuration was read from', () => {
   test('are all named, so that they can be watched', async () => {
-    const text = minimal('tls: {ca_file: ca.pem}').replace('api_key: secret', 'api_key_file: key');
+    const text = minimal('tls: {ca_file: ca.pem}').replace('api_key: secret-1', 'api_key_file: key');
     const { dir, path } = await configFile(text);
     await writeFile(join(dir, 'key'), 'secret\n', { mode: 0o600 });
     await writeFile(join(dir, 'ca.pem'), '-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n');

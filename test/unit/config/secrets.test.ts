@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { loadConfig } from '../../../src/config/load.ts';
-import { passwordsInUrl } from '../../../src/config/secrets.ts';
+import { isDistinct, passwordsInUrl } from '../../../src/config/secrets.ts';
 
 test('every secret of a file is told, used or not, and also when the file is refused', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'satellite-secrets-'));
@@ -72,4 +72,22 @@ test('the password in an address, as it is written and as it is meant', () => {
   expect(passwordsInUrl('https://reader@host/a@b')).toEqual([]);
   expect(passwordsInUrl('https://host/~ada@example.com:1')).toEqual([]);
   expect(passwordsInUrl('ledger, PAY/*')).toEqual([]);
+});
+
+test.each([
+  ['2147', false],
+  ['2147483648', false],
+  ['2026-11-28T10:00', false],
+  ['127.0.0.1:8090', false],
+  ['satellite', false],
+  ['Satellite', false],
+  ['satellite_requests_total', false],
+  ['abc-123', false],
+  ['hunter22', true],
+  ['horseBattery', true],
+  ['correct horse battery staple', true],
+  ['51f0c2aa', true],
+  ['p&ssword', true],
+])('%s is like nothing that we say ourselves: %s', (secret, expected) => {
+  expect(isDistinct(secret)).toBe(expected);
 });

@@ -5,9 +5,9 @@ import { outcomeOf } from './corpus.ts';
 const HANG_MS = 5_000;
 const MANY = 100_000;
 
-const SATELLITE = 'satellite:\n  tenant: acme\n  api_key: key\n  url: https://app.harness.io/gratis/sei/api\n';
+const SATELLITE = 'satellite:\n  tenant: acme\n  api_key: first-key-1\n  url: https://app.harness.io/gratis/sei/api\n';
 const INTEGRATION =
-  "integrations:\n  - id: '1'\n    application: bitbucket_server\n    url: https://bitbucket.example.com\n    username: reader\n    api_key: key\n";
+  "integrations:\n  - id: '1'\n    application: bitbucket_server\n    url: https://bitbucket.example.com\n    username: reader\n    api_key: first-key-1\n";
 const FILE = SATELLITE + INTEGRATION;
 
 const withUrl = (url: string) => FILE.replace('https://bitbucket.example.com', url);
@@ -43,8 +43,8 @@ test.each([
   ['spaces in a line that cannot be read', `a: x${' '.repeat(MANY)}y: z: q`],
   ['spaces in a value', withTenant(`"${' '.repeat(MANY)}x"`)],
   ['empty lines', `${'\n'.repeat(MANY)}x`],
-  ['empty lines in a secret', FILE.replace('api_key: key', `api_key: |\n    x${'\n'.repeat(MANY)}    y`)],
-  ['escaped line ends in a secret', FILE.replace('api_key: key', `api_key: "${'\\n'.repeat(MANY)}y"`)],
+  ['empty lines in a secret', FILE.replace('api_key: first-key-1', `api_key: |\n    x${'\n'.repeat(MANY)}    y`)],
+  ['escaped line ends in a secret', FILE.replace('api_key: first-key-1', `api_key: "${'\\n'.repeat(MANY)}y"`)],
   ['openings of references', withTenant(`"${'${A:-'.repeat(MANY)}"`)],
   ['references', withTenant(`"${`\${A:-x}`.repeat(20_000)}"`)],
   ['colons in a url', withUrl(`"https://${':'.repeat(MANY)}"`)],

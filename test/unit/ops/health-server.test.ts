@@ -5,7 +5,7 @@ import { HealthServer } from '../../../src/ops/health-server.ts';
 import { isOwnHost } from '../../../src/ops/host-check.ts';
 import { Redactor } from '../../../src/ops/redact.ts';
 import { ask } from '../../integration/support/views.ts';
-import { fail, monitorOf, servedMonitor } from './world.ts';
+import { fail, idleFacts, monitorOf, servedMonitor } from './world.ts';
 
 const paths = ['/', '/livez', '/readyz', '/metrics', '/status.json'];
 
@@ -101,6 +101,30 @@ test('a port that is taken is told with what to do', async () => {
     hint: expect.stringContaining('satellite.listen'),
   });
   taken.close();
+});
+
+test('whatever a secret is like, numbers, times and our own words stay, and what others said has it no more', async () => {
+  const words = ['2147', '2026', 'true', 'false', 'satellite', 'commits', 'live', 'ready', 'bytesMax', '4711', 'code'];
+  const redactor = new Redactor();
+  const facts = { ...idleFacts, spool: { ...idleFacts.spool, pages: 3, bytes: 2147 } };
+  const plain = await servedMonitor(facts);
+  const served = await servedMonitor(facts, redactor);
+  redactor.learn(words);
+  try {
+    for (const path of paths) expect((await ask(served.port, path)).body).toBe((await ask(plain.port, path)).body);
+    for (const word of words) {
+      served.monitor.health.failed('sei', { code: 'SEI_SERVER_ERROR', message: `It said ${word}.`, hint: 'Mend it.' });
+      for (const path of ['/', '/readyz', '/status.json']) {
+        const { body } = await ask(served.port, path);
+        expect(body).toContain('It said ***.');
+        expect(body).not.toContain(`said ${word}`);
+      }
+      expect(JSON.parse((await ask(served.port, '/status.json')).body)).toMatchObject({ live: true, ready: false });
+    }
+  } finally {
+    await plain.server.close();
+    await served.server.close();
+  }
 });
 
 describe('who means it ill', () => {

@@ -21,10 +21,10 @@ function guarded() {
 
 test('a secret that is written in pieces is not shown, and nothing waits for longer than the turn', async () => {
   const { redactor, sink } = guarded();
-  redactor.learn(['the-secret']);
+  redactor.learn(['the-s3cret']);
   sink.write('it is the-');
   expect(sink.written).toBe('it is ');
-  sink.write('secret, really. Password: th');
+  sink.write('s3cret, really. Password: th');
   expect(sink.written).toBe('it is ***, really. Password: ');
   await new Promise((resolve) => setImmediate(resolve));
   expect(sink.written).toBe('it is ***, really. Password: th');
@@ -32,7 +32,7 @@ test('a secret that is written in pieces is not shown, and nothing waits for lon
 
 test('what is held back is let go before the process ends', () => {
   const { redactor, sink, flush } = guarded();
-  redactor.learn(['the-secret']);
+  redactor.learn(['the-s3cret']);
   sink.write('the end is t');
   flush();
   expect(sink.written).toBe('the end is t');

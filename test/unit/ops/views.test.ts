@@ -10,6 +10,7 @@ const parts: readonly (readonly [PartName, string | undefined, string])[] = [
   ['sei_key', undefined, 'API key of SEI'],
   ['sei_push', '4711', 'Delivery to SEI 4711'],
   ['bitbucket', '4711', 'Bitbucket 4711'],
+  ['bitbucket_requests', '4711', 'Requests to Bitbucket 4711'],
   ['bitbucket_credentials', '4711', 'Credentials for Bitbucket 4711'],
   ['disk', undefined, 'Disk'],
   ['store_cap', undefined, 'Room for pages'],

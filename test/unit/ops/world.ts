@@ -23,9 +23,13 @@ export const idleFacts: StatusFacts = {
   failing: { repositories: 0, listed: [] },
 };
 
-export function monitorOf(facts: StatusFacts = idleFacts, startMs = Date.UTC(2026, 10, 23, 10)) {
+export function monitorOf(
+  facts: StatusFacts = idleFacts,
+  startMs = Date.UTC(2026, 10, 23, 10),
+  redactor = new Redactor(),
+) {
   const clock = new FakeClock(startMs);
-  const monitor = new Monitor({ clock, version: '1.2.3' });
+  const monitor = new Monitor({ clock, version: '1.2.3', redactor });
   monitor.watch(
     facts.integrations.map(({ id }) => id),
     () => facts,
@@ -34,10 +38,10 @@ export function monitorOf(facts: StatusFacts = idleFacts, startMs = Date.UTC(202
 }
 
 /** With a server on a free port of loopback, and everything well. */
-export async function servedMonitor(facts?: StatusFacts) {
-  const { clock, monitor } = monitorOf(facts);
+export async function servedMonitor(facts?: StatusFacts, redactor = new Redactor()) {
+  const { clock, monitor } = monitorOf(facts, undefined, redactor);
   monitor.health.worked('sei');
-  const server = await HealthServer.listen({ host: '127.0.0.1', port: 0 }, monitor, new Redactor());
+  const server = await HealthServer.listen({ host: '127.0.0.1', port: 0 }, monitor, redactor);
   return { clock, monitor, server, port: server.port ?? 0 };
 }
 
