@@ -16,7 +16,7 @@ import { type SeiSimulator, startSeiSimulator } from '../simulators/sei/simulato
 
 const integrationId = '4711';
 const username = 'satellite';
-const password = 'demo-password';
+const password = 'demo-7f3b9c1e';
 
 /** Reaches back further than any repository: the demo shows whole histories. */
 const backfillDays = 365 * 60;
