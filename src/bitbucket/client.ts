@@ -11,7 +11,7 @@ import type { ProxyServer } from '../http/proxy-server.ts';
 import { type RetryPolicy, retryDelayMs, withRetry } from '../http/retry.ts';
 import { killPoint } from '../ops/kill-point.ts';
 import type { RequestObserver } from '../ops/monitor.ts';
-import { type Account, chooseAccount, refusalOf } from './accounts.ts';
+import { type Account, refusalOf, runAsFirst, usableAccounts } from './accounts.ts';
 import { type Answer, answerError } from './answer-error.ts';
 
 /** One request, with the credentials to use. */
@@ -246,26 +246,31 @@ export class BitbucketClient {
     });
   }
 
-  /** Goes on with another account where one is refused, and waits at the gate where one is throttled. */
+  /** Goes on with another account where one is refused or throttled, and waits where all of them are. */
   async #onSomeAccount<T>(path: string, timing: Timing, attempt: Attempt<T>): Promise<T> {
-    for (let throttles = 1; ; throttles++) {
-      const isForGit = timing.isForGit === true;
-      const account = chooseAccount(this.#accounts, isForGit);
-      if (account === undefined) throw this.#accounts[0] && refusalOf(this.#accounts[0], isForGit);
+    const isForGit = timing.isForGit === true;
+    const throttles = new Map<Account, number>();
+    const inside = async (account: Account) => {
       try {
-        const inside = async () => {
-          try {
-            return await this.#asAccount(account, path, timing, attempt);
-          } catch (error) {
-            // Before the place is free again, or the next in line would run into the same 429.
-            if (this.#isToWait(error)) this.#pause(account, error, throttles, path);
-            throw error;
-          }
-        };
-        return await account.gate.run(inside, this.#signal, (waitedMs) => this.#observer?.waited(waitedMs / 1000));
+        return await this.#asAccount(account, path, timing, attempt);
+      } catch (error) {
+        // Before the place is free again, or the next in line would run into the same 429.
+        if (this.#isToWait(error)) {
+          const times = (throttles.get(account) ?? 0) + 1;
+          throttles.set(account, times);
+          this.#pause(account, error, times, path);
+        }
+        throw error;
+      }
+    };
+    for (;;) {
+      const accounts = usableAccounts(this.#accounts, isForGit);
+      if (accounts.length === 0) throw this.#accounts[0] && refusalOf(this.#accounts[0], isForGit);
+      try {
+        return await runAsFirst(accounts, inside, this.#signal, (waitedMs) => this.#observer?.waited(waitedMs / 1000));
       } catch (error) {
         if (!(error instanceof SatelliteError)) throw error;
-        if (error.kind === 'auth' && chooseAccount(this.#accounts, isForGit) !== undefined) continue;
+        if (error.kind === 'auth' && usableAccounts(this.#accounts, isForGit).length > 0) continue;
         if (!this.#isToWait(error)) throw error;
       }
     }
