@@ -49,6 +49,8 @@ const diffTimeoutMs = 300_000;
 /** A clone streams for hours, if it must; a server that says nothing for so long has given up. */
 const gitTimeoutMs = 4 * 60 * 60 * 1000;
 const gitSilenceMs = 300_000;
+/** Several are held at a time, each as text and as what it says. */
+const maxAnswerBytes = 64 * 1024 * 1024;
 const maxErrorBodyBytes = 64 * 1024;
 
 const retryPolicy: RetryPolicy = { maxAttempts: 6, baseDelayMs: 1_000, maxDelayMs: 60_000, retries500: false };
@@ -137,17 +139,17 @@ export class BitbucketClient {
   /** As `getJson`, with the name of the user that Bitbucket took the request for: the one proof of who we are. */
   async getAnswer<T>(path: string, query: Query = {}): Promise<{ body: T; userName: string | undefined }> {
     return this.#retried(path, { measuresServer: true }, async (authorization) => {
-      const { statusCode, headers, body, url } = await this.#http.get(path, {
+      const stream = this.#http.stream.get(path, {
         searchParams: { ...query },
         headers: { authorization },
-        responseType: 'text',
         ...this.#abortable(),
       });
-      this.#probing?.onAnswer(headers);
-      if (statusCode === 204) return { body: undefined as T, userName: undefined };
-      if (statusCode !== 200) throw this.#answerError({ statusCode, headers, body, url });
-      const userName = headers['x-ausername'];
-      return { body: parseJson<T>(body, url), userName: typeof userName === 'string' ? userName : undefined };
+      return this.#streamed(stream, { mayBeEmpty: true }, async (headers, statusCode) => {
+        if (statusCode === 204) return { body: undefined as T, userName: undefined };
+        const userName = headers['x-ausername'];
+        const body = parseJson<T>(await readText(stream, this.#urlOf(path, false)), this.#urlOf(path, false));
+        return { body, userName: typeof userName === 'string' ? userName : undefined };
+      });
     });
   }
 
@@ -167,7 +169,7 @@ export class BitbucketClient {
         timeout: { request: diffTimeoutMs },
         ...this.#abortable(),
       });
-      return this.#streamed(stream, false, (headers) => consume(stream, String(headers['content-type'] ?? '')));
+      return this.#streamed(stream, {}, (headers) => consume(stream, String(headers['content-type'] ?? '')));
     });
   }
 
@@ -192,7 +194,7 @@ export class BitbucketClient {
         ...(body === undefined ? {} : { body }),
         ...this.#abortable(),
       });
-      return this.#streamed(stream, isForGit, async (answerHeaders) => {
+      return this.#streamed(stream, { isForGit }, async (answerHeaders) => {
         // From here on an attempt is not repeated: what has passed has passed.
         try {
           return { value: await consume(stream, answerHeaders) };
@@ -207,8 +209,8 @@ export class BitbucketClient {
 
   async #streamed<T>(
     stream: Request,
-    isForGit: boolean,
-    consume: (headers: IncomingHttpHeaders) => Promise<T>,
+    { isForGit = false, mayBeEmpty = false }: { readonly isForGit?: boolean; readonly mayBeEmpty?: boolean },
+    consume: (headers: IncomingHttpHeaders, statusCode: number) => Promise<T>,
   ): Promise<T> {
     try {
       const response = await new Promise<{ statusCode: number; headers: IncomingHttpHeaders; url: string }>(
@@ -217,7 +219,8 @@ export class BitbucketClient {
         },
       );
       const { statusCode, headers, url } = response;
-      if (statusCode === 200) return await consume(headers);
+      this.#probing?.onAnswer(headers);
+      if (statusCode === 200 || (statusCode === 204 && mayBeEmpty)) return await consume(headers, statusCode);
       throw this.#answerError({ statusCode, headers, body: await readStart(stream), url, isForGit });
     } finally {
       stream.destroy();
@@ -343,6 +346,26 @@ function parseJson<T>(body: string, url: string): T {
       cause,
     });
   }
+}
+
+/** As text alone: the bytes are let go of as they come. */
+async function readText(stream: AsyncIterable<Uint8Array>, url: string): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  let bytes = 0;
+  for await (const chunk of stream) {
+    bytes += chunk.length;
+    if (bytes > maxAnswerBytes) {
+      throw new SatelliteError('The answer is larger than 64 MiB', {
+        code: 'BITBUCKET_ANSWER_TOO_LARGE',
+        kind: 'unsupported',
+        hint: 'Lower the page.max.* properties of Bitbucket.',
+        url,
+      });
+    }
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
 }
 
 async function readStart(stream: AsyncIterable<Uint8Array>): Promise<string> {
