@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Credentials, IntegrationConfig } from '../config/config.ts';
 import type { SatelliteError } from '../errors.ts';
-import { Gate } from './gate.ts';
+import { Gate, type GateOptions } from './gate.ts';
 
 /** One credential on one server, and the gate of its user. */
 export interface Account {
@@ -15,26 +15,48 @@ export interface Account {
   readonly rawDiffsOf: Set<string>;
 }
 
+/** A gate and what each integration that comes through it may ask, by the integration's id. */
+interface SharedGate {
+  readonly gate: Gate;
+  readonly limits: Map<string, GateOptions>;
+}
+
 /**
  * The accounts of a process, shared by all its jobs: what one of them has learned of a credential or of a user's rate
  * holds for the next one, too. Bitbucket counts requests by user, so credentials of one user share a gate.
  */
 export class Accounts {
   readonly #accounts = new Map<string, Account>();
-  readonly #gates = new Map<string, Gate>();
+  readonly #gates = new Map<string, SharedGate>();
 
-  of({ url, allCredentials, rateLimit }: IntegrationConfig): Account[] {
+  /** What the integration may ask holds, from here on, for all that share its gates: the strictest of them counts. */
+  of({ id, url, allCredentials, rateLimit }: IntegrationConfig): Account[] {
     const { origin } = new URL(url);
     return allCredentials.map((credentials) => {
       const authorization = authorizationOf(credentials);
-      const gate = entry(this.#gates, `${origin} ${userOf(credentials)}`, () => new Gate(rateLimit));
-      return entry(this.#accounts, `${origin} ${authorization}`, () => newAccount(authorization, gate));
+      const shared = entry(this.#gates, `${origin} ${userOf(credentials)}`, () => ({
+        gate: new Gate(rateLimit),
+        limits: new Map(),
+      }));
+      if (shared.limits.get(id) !== rateLimit) {
+        shared.limits.set(id, rateLimit);
+        shared.gate.keepTo(strictest([...shared.limits.values()]));
+      }
+      return entry(this.#accounts, `${origin} ${authorization}`, () => newAccount(authorization, shared.gate));
     });
   }
 
   close(): void {
-    for (const gate of this.#gates.values()) gate.close();
+    for (const { gate } of this.#gates.values()) gate.close();
   }
+}
+
+function strictest(limits: readonly GateOptions[]): GateOptions {
+  const rates = limits.map(({ requestsPerSecond }) => requestsPerSecond).filter((rate) => rate !== undefined);
+  return {
+    maxInFlight: Math.min(...limits.map(({ maxInFlight }) => maxInFlight)),
+    ...(rates.length === 0 ? {} : { requestsPerSecond: Math.min(...rates) }),
+  };
 }
 
 /** For a single credential, whichever gate it is to use. */
@@ -46,14 +68,43 @@ function newAccount(authorization: string, gate: Gate): Account {
   return { authorization, gate, rawDiffsOf: new Set() };
 }
 
-/** The one with the shortest queue, of those that are let in now if there are any; undefined: all are refused. */
-export function chooseAccount(accounts: readonly Account[], isForGit = false): Account | undefined {
-  let best: Account | undefined;
-  for (const account of accounts) {
-    if (refusalOf(account, isForGit) !== undefined) continue;
-    if (best === undefined || loadOf(account.gate) < loadOf(best.gate)) best = account;
-  }
-  return best;
+/** Those that are not refused, one for each user, the one with the shortest queue first. */
+export function usableAccounts(accounts: readonly Account[], isForGit = false): Account[] {
+  return accounts
+    .filter((account) => refusalOf(account, isForGit) === undefined)
+    .filter(({ gate }, index, all) => all.findIndex((other) => other.gate === gate) === index)
+    .sort((a, b) => loadOf(a.gate) - loadOf(b.gate));
+}
+
+/**
+ * Waits at the gates of all the accounts at once and runs the task as the one whose gate lets it in first: one that is
+ * closed for an hour, or slower than the others, keeps nobody who may come as another.
+ *
+ * @param onTurn told how long the task waited for the rate and for pauses
+ */
+export async function runAsFirst<T>(
+  accounts: readonly Account[],
+  task: (account: Account) => Promise<T>,
+  signal: AbortSignal | undefined,
+  onTurn: (waitedMs: number) => void,
+): Promise<T> {
+  const [sole] = accounts;
+  if (sole !== undefined && accounts.length === 1) return sole.gate.run(() => task(sole), signal, onTurn);
+  return new Promise<T>((resolve, reject) => {
+    const queues = accounts.map((account) => ({ account, leave: new AbortController() }));
+    for (const { account, leave } of queues) {
+      const own = signal === undefined ? leave.signal : AbortSignal.any([signal, leave.signal]);
+      const isLetIn = (waitedMs: number) => {
+        for (const other of queues) if (other.leave !== leave) other.leave.abort();
+        onTurn(waitedMs);
+      };
+      account.gate
+        .run(() => task(account), own, isLetIn)
+        .then(resolve, (error) => {
+          if (!leave.signal.aborted) reject(error);
+        });
+    }
+  });
 }
 
 /** Why it may not be used; undefined: it may. */

@@ -1,5 +1,5 @@
 import { SatelliteError } from '../errors.ts';
-import type { Account } from './accounts.ts';
+import { type Account, usableAccounts } from './accounts.ts';
 import type { Bitbucket } from './bitbucket.ts';
 import type { BucketLimit } from './token-bucket.ts';
 import type { BitbucketRateLimit } from './types.ts';
@@ -22,10 +22,31 @@ export function usableLimit(limit: BitbucketRateLimit | undefined): BucketLimit 
 }
 
 /**
+ * Asks for the rate of each account, all at once, and waits for the answers: but for no account that is closed for a
+ * while as long as another has its answer. That one is asked when it opens, before any other request comes to it.
+ *
+ * @throws SatelliteError where no account is left, or something has to change before any of them can be used
+ */
+export async function obeyAllowedRates(
+  accounts: readonly Account[],
+  connect: (account: Account) => Bitbucket,
+): Promise<void> {
+  const questions = accounts.map(async (account) => {
+    try {
+      await obeyAllowedRate(account, connect(account));
+    } catch (error) {
+      if (account.refusal === undefined || usableAccounts(accounts).length === 0) throw error;
+    }
+  });
+  await Promise.race(questions);
+  await Promise.all(questions.map((question, index) => Promise.race([question, accounts[index]?.gate.whenPaused()])));
+}
+
+/**
  * Asks, once per account and process, for the rate that the server allows it, and keeps to it from then on: with it no
  * request is ever refused. Where the server does not say, its 429s will.
  */
-export async function obeyAllowedRate(account: Account, bitbucket: Bitbucket): Promise<void> {
+async function obeyAllowedRate(account: Account, bitbucket: Bitbucket): Promise<void> {
   if (account.gate.knowsAllowedRate) return;
   try {
     const userName = await bitbucket.userName();

@@ -212,10 +212,10 @@ export class Bitbucket {
     return this.client.getJson<BitbucketPullRequest>(`${pathOf(repository)}/pull-requests/${id}`);
   }
 
-  /** Newest first. */
+  /** Newest first. A hundred a page: each may carry a whole diff. */
   async *activities(repository: RepositoryPath, id: number): AsyncGenerator<BitbucketActivity, void, undefined> {
     yield* values<BitbucketActivity>(this.client, `${pathOf(repository)}/pull-requests/${id}/activities`, {
-      limit: 500,
+      limit: 100,
     });
   }
 

@@ -11,7 +11,7 @@ import type { ProxyServer } from '../http/proxy-server.ts';
 import { type RetryPolicy, retryDelayMs, withRetry } from '../http/retry.ts';
 import { killPoint } from '../ops/kill-point.ts';
 import type { RequestObserver } from '../ops/monitor.ts';
-import { type Account, chooseAccount, refusalOf } from './accounts.ts';
+import { type Account, refusalOf, runAsFirst, usableAccounts } from './accounts.ts';
 import { type Answer, answerError } from './answer-error.ts';
 
 /** One request, with the credentials to use. */
@@ -49,6 +49,8 @@ const diffTimeoutMs = 300_000;
 /** A clone streams for hours, if it must; a server that says nothing for so long has given up. */
 const gitTimeoutMs = 4 * 60 * 60 * 1000;
 const gitSilenceMs = 300_000;
+/** Several are held at a time, each as text and as what it says. */
+const maxAnswerBytes = 64 * 1024 * 1024;
 const maxErrorBodyBytes = 64 * 1024;
 
 const retryPolicy: RetryPolicy = { maxAttempts: 6, baseDelayMs: 1_000, maxDelayMs: 60_000, retries500: false };
@@ -137,17 +139,17 @@ export class BitbucketClient {
   /** As `getJson`, with the name of the user that Bitbucket took the request for: the one proof of who we are. */
   async getAnswer<T>(path: string, query: Query = {}): Promise<{ body: T; userName: string | undefined }> {
     return this.#retried(path, { measuresServer: true }, async (authorization) => {
-      const { statusCode, headers, body, url } = await this.#http.get(path, {
+      const stream = this.#http.stream.get(path, {
         searchParams: { ...query },
         headers: { authorization },
-        responseType: 'text',
         ...this.#abortable(),
       });
-      this.#probing?.onAnswer(headers);
-      if (statusCode === 204) return { body: undefined as T, userName: undefined };
-      if (statusCode !== 200) throw this.#answerError({ statusCode, headers, body, url });
-      const userName = headers['x-ausername'];
-      return { body: parseJson<T>(body, url), userName: typeof userName === 'string' ? userName : undefined };
+      return this.#streamed(stream, { mayBeEmpty: true }, async (headers, statusCode) => {
+        if (statusCode === 204) return { body: undefined as T, userName: undefined };
+        const userName = headers['x-ausername'];
+        const body = parseJson<T>(await readText(stream, this.#urlOf(path, false)), this.#urlOf(path, false));
+        return { body, userName: typeof userName === 'string' ? userName : undefined };
+      });
     });
   }
 
@@ -168,7 +170,7 @@ export class BitbucketClient {
         ...this.#abortable(),
       });
       stream.on('downloadProgress', heard);
-      return this.#streamed(stream, false, (headers) => consume(stream, String(headers['content-type'] ?? '')));
+      return this.#streamed(stream, {}, (headers) => consume(stream, String(headers['content-type'] ?? '')));
     });
   }
 
@@ -193,7 +195,7 @@ export class BitbucketClient {
         ...(body === undefined ? {} : { body }),
         ...this.#abortable(),
       });
-      return this.#streamed(stream, isForGit, async (answerHeaders) => {
+      return this.#streamed(stream, { isForGit }, async (answerHeaders) => {
         // From here on an attempt is not repeated: what has passed has passed.
         try {
           return { value: await consume(stream, answerHeaders) };
@@ -208,8 +210,8 @@ export class BitbucketClient {
 
   async #streamed<T>(
     stream: Request,
-    isForGit: boolean,
-    consume: (headers: IncomingHttpHeaders) => Promise<T>,
+    { isForGit = false, mayBeEmpty = false }: { readonly isForGit?: boolean; readonly mayBeEmpty?: boolean },
+    consume: (headers: IncomingHttpHeaders, statusCode: number) => Promise<T>,
   ): Promise<T> {
     try {
       const response = await new Promise<{ statusCode: number; headers: IncomingHttpHeaders; url: string }>(
@@ -218,7 +220,8 @@ export class BitbucketClient {
         },
       );
       const { statusCode, headers, url } = response;
-      if (statusCode === 200) return await consume(headers);
+      this.#probing?.onAnswer(headers);
+      if (statusCode === 200 || (statusCode === 204 && mayBeEmpty)) return await consume(headers, statusCode);
       throw this.#answerError({ statusCode, headers, body: await readStart(stream), url, isForGit });
     } finally {
       stream.destroy();
@@ -247,26 +250,31 @@ export class BitbucketClient {
     });
   }
 
-  /** Goes on with another account where one is refused, and waits at the gate where one is throttled. */
+  /** Goes on with another account where one is refused or throttled, and waits where all of them are. */
   async #onSomeAccount<T>(path: string, timing: Timing, attempt: Attempt<T>): Promise<T> {
-    for (let throttles = 1; ; throttles++) {
-      const isForGit = timing.isForGit === true;
-      const account = chooseAccount(this.#accounts, isForGit);
-      if (account === undefined) throw this.#accounts[0] && refusalOf(this.#accounts[0], isForGit);
+    const isForGit = timing.isForGit === true;
+    const throttles = new Map<Account, number>();
+    const inside = async (account: Account) => {
       try {
-        const inside = async () => {
-          try {
-            return await this.#asAccount(account, path, timing, attempt);
-          } catch (error) {
-            // Before the place is free again, or the next in line would run into the same 429.
-            if (this.#isToWait(error)) this.#pause(account, error, throttles, path);
-            throw error;
-          }
-        };
-        return await account.gate.run(inside, this.#signal, (waitedMs) => this.#observer?.waited(waitedMs / 1000));
+        return await this.#asAccount(account, path, timing, attempt);
+      } catch (error) {
+        // Before the place is free again, or the next in line would run into the same 429.
+        if (this.#isToWait(error)) {
+          const times = (throttles.get(account) ?? 0) + 1;
+          throttles.set(account, times);
+          this.#pause(account, error, times, path);
+        }
+        throw error;
+      }
+    };
+    for (;;) {
+      const accounts = usableAccounts(this.#accounts, isForGit);
+      if (accounts.length === 0) throw this.#accounts[0] && refusalOf(this.#accounts[0], isForGit);
+      try {
+        return await runAsFirst(accounts, inside, this.#signal, (waitedMs) => this.#observer?.waited(waitedMs / 1000));
       } catch (error) {
         if (!(error instanceof SatelliteError)) throw error;
-        if (error.kind === 'auth' && chooseAccount(this.#accounts, isForGit) !== undefined) continue;
+        if (error.kind === 'auth' && usableAccounts(this.#accounts, isForGit).length > 0) continue;
         if (!this.#isToWait(error)) throw error;
       }
     }
@@ -343,6 +351,26 @@ function parseJson<T>(body: string, url: string): T {
       cause,
     });
   }
+}
+
+/** As text alone: the bytes are let go of as they come. */
+async function readText(stream: AsyncIterable<Uint8Array>, url: string): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  let bytes = 0;
+  for await (const chunk of stream) {
+    bytes += chunk.length;
+    if (bytes > maxAnswerBytes) {
+      throw new SatelliteError('The answer is larger than 64 MiB', {
+        code: 'BITBUCKET_ANSWER_TOO_LARGE',
+        kind: 'unsupported',
+        hint: 'Lower the page.max.* properties of Bitbucket.',
+        url,
+      });
+    }
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
 }
 
 async function readStart(stream: AsyncIterable<Uint8Array>): Promise<string> {

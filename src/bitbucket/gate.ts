@@ -44,6 +44,7 @@ export class Gate {
   /** Of the pauses that are over. */
   #pausedForMs = 0;
   #timer: NodeJS.Timeout | undefined;
+  readonly #onPause: (() => void)[] = [];
 
   constructor({ maxInFlight, requestsPerSecond }: GateOptions) {
     this.#inFlightLimit = newInFlightLimit(maxInFlight);
@@ -162,8 +163,14 @@ export class Gate {
     this.#pausedAtMs ??= performance.now();
     this.#places.pause();
     this.#pace.pause();
+    for (const tell of this.#onPause.splice(0)) tell();
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#open(), ms);
+  }
+
+  /** Resolves when it is closed for a while: at once, or by the next pause. */
+  async whenPaused(): Promise<void> {
+    if (!this.isPaused) await new Promise<void>((resolve) => this.#onPause.push(resolve));
   }
 
   /** Once nobody waits any more: the rest of a long pause would keep the process from ending. Whoever comes opens it. */

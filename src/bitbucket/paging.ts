@@ -31,7 +31,7 @@ export async function* pages<T>(
     const page: BitbucketPage<T> = await client.getJson<BitbucketPage<T>>(path, { ...query, start: next });
     const current: number = next;
     next = nextStart(page, current, path);
-    const text = JSON.stringify(page.values[0] ?? null);
+    const text = nameOf(page.values[0]);
     last = { text, times: text === last.text ? last.times + 1 : 1 };
     if (last.times > maxSamePages) throw pagingError(`The same page came ${last.times} times`, path);
     yield { values: page.values, start: current, nextStart: next };
@@ -57,6 +57,12 @@ function nextStart(page: BitbucketPage<unknown>, start: number, path: string): n
     throw pagingError(`The page at ${start} is not the last, but names no later one (${String(next)})`, path);
   }
   return Number(next);
+}
+
+/** Its id where it has one: an item may carry a whole diff. */
+function nameOf(value: unknown): string {
+  const { id } = Object(value ?? {}) as { id?: unknown };
+  return typeof id === 'number' || typeof id === 'string' ? `${id}` : JSON.stringify(value ?? null);
 }
 
 function pagingError(message: string, path: string): SatelliteError {

@@ -1,5 +1,5 @@
-import { type Account, type Accounts, chooseAccount } from '../bitbucket/accounts.ts';
-import { obeyAllowedRate } from '../bitbucket/allowed-rate.ts';
+import type { Account, Accounts } from '../bitbucket/accounts.ts';
+import { obeyAllowedRates } from '../bitbucket/allowed-rate.ts';
 import { Bitbucket } from '../bitbucket/bitbucket.ts';
 import { BitbucketClient } from '../bitbucket/client.ts';
 import type { BitbucketRepository } from '../bitbucket/types.ts';
@@ -146,11 +146,7 @@ export async function runJob(
   const result = () => jobResult(store, job, satellite.tenant, new Set(types));
 
   const crawl = async () => {
-    for (const account of accounts) {
-      await obeyAllowedRate(account, connect([account])).catch((error) => {
-        if (account.refusal === undefined || chooseAccount(accounts) === undefined) throw error;
-      });
-    }
+    await obeyAllowedRates(accounts, (account) => connect([account]));
     await crawlSlices(scan, types, spool, progress, { clock, logger, signal, monitor });
     await spool.flush();
     killPoint('job:crawled');

@@ -91,7 +91,8 @@ function requestFacts(integration: IntegrationConfig, { accounts, monitor }: Sta
     limitPerSecond: isLimited ? sum(({ requestsPerSecond }) => requestsPerSecond ?? 0) : undefined,
     inFlight: sum(({ inFlight }) => inFlight),
     maxInFlight: sum(({ places }) => places),
-    waiting: sum(({ waiting }) => waiting),
+    // Whoever may come as several users waits at the gate of each.
+    waiting: Math.max(0, ...gates.map(({ waiting }) => waiting)),
     paused: gates.every(({ isPaused }) => isPaused),
   };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { Accounts, chooseAccount } from '../../../src/bitbucket/accounts.ts';
+import { Accounts, usableAccounts } from '../../../src/bitbucket/accounts.ts';
 import type { Credentials } from '../../../src/config/config.ts';
 import { SatelliteError } from '../../../src/errors.ts';
 import { integration } from '../crawl/integration.ts';
@@ -28,20 +28,35 @@ test('another server, another user and another token each have their own', () =>
   expect(new Set(gates).size).toBe(6);
 });
 
-test('a request goes to the account with room, never to a refused one', async () => {
+test('the account with the shortest queue comes first, one that is paused last, and a refused one not at all', async () => {
   const accounts = of(new Accounts(), 'https://bitbucket.example.org', basic('ada'), basic('grace'));
   const [ada, grace] = accounts;
-  expect(chooseAccount(accounts)).toBe(ada);
+  expect(usableAccounts(accounts)).toEqual([ada, grace]);
   const busy = Promise.withResolvers<void>();
   const run = ada?.gate.run(() => busy.promise);
-  expect(chooseAccount(accounts)).toBe(grace);
+  expect(usableAccounts(accounts)).toEqual([grace, ada]);
   grace?.gate.pause(1_000, 0);
-  expect(chooseAccount(accounts)).toBe(ada);
+  expect(usableAccounts(accounts)).toEqual([ada, grace]);
   busy.resolve();
   await run;
   if (ada !== undefined) ada.refusal = new SatelliteError('refused', { code: 'X', kind: 'auth' });
-  expect(chooseAccount(accounts)).toBe(grace);
+  expect(usableAccounts(accounts)).toEqual([grace]);
   if (grace !== undefined) grace.refusal = new SatelliteError('refused', { code: 'X', kind: 'auth' });
-  expect(chooseAccount(accounts)).toBeUndefined();
+  expect(usableAccounts(accounts)).toEqual([]);
   grace?.gate.close();
+});
+
+test('integrations that share a gate keep to the strictest of what is set for each, in whatever order they come', () => {
+  const ada = { url: 'https://bitbucket.example.org', allCredentials: [basic('ada')] };
+  const generous = { ...integration(ada), ...ada, id: '1', rateLimit: { maxInFlight: 20 } };
+  const slow = { ...integration(ada), ...ada, id: '2', rateLimit: { maxInFlight: 5, requestsPerSecond: 1 } };
+  const narrow = { ...integration(ada), ...ada, id: '3', rateLimit: { maxInFlight: 1, requestsPerSecond: 3 } };
+  for (const order of [
+    [generous, slow, narrow],
+    [narrow, slow, generous],
+  ]) {
+    const accounts = new Accounts();
+    const [gate] = order.flatMap((own) => accounts.of(own)).map((account) => account.gate);
+    expect(gate).toMatchObject({ places: 1, requestsPerSecond: 1 });
+  }
 });

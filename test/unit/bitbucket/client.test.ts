@@ -578,6 +578,19 @@ describe('with a server on loopback', () => {
     expect(server.client.counts.requests).toBe(1);
   });
 
+  test('an answer that has no end is refused, and not asked for again', async () => {
+    await using server = await serve((_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      const chunk = Buffer.alloc(1024 * 1024, ' ');
+      const more = () => {
+        while (!response.destroyed) if (!response.write(chunk)) return void response.once('drain', more);
+      };
+      more();
+    });
+    expect(await errorOf(server.client.getJson('x'))).toMatchObject({ code: 'BITBUCKET_ANSWER_TOO_LARGE' });
+    expect(server.client.counts.requests).toBe(1);
+  });
+
   test('the error page of a stream is not read further than its beginning', async () => {
     let written = 0;
     await using server = await serve((_request, response) => {

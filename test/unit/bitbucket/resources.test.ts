@@ -86,7 +86,7 @@ describe('what is asked for', () => {
     server().get(`${R}/pull-requests/3`).reply(200, { id: 3 });
     server()
       .get(`${R}/pull-requests/3/activities`)
-      .query({ limit: 500, start: 0 })
+      .query({ limit: 100, start: 0 })
       .reply(200, lastPage({ action: 'OPENED' }));
     server()
       .get(`${R}/pull-requests/3/commits`)
@@ -100,14 +100,14 @@ describe('what is asked for', () => {
 
   test('activities beyond what the server gives at once', async () => {
     const page = (start: number, next?: number) => ({
-      limit: 500,
+      limit: 100,
       isLastPage: next === undefined,
       nextPageStart: next,
       values: [{ id: start, action: 'SOMETHING_NEW' }],
     });
     const url = `${R}/pull-requests/3/activities`;
-    server().get(url).query({ limit: 500, start: 0 }).reply(200, page(0, 500));
-    server().get(url).query({ limit: 500, start: 500 }).reply(200, page(500));
+    server().get(url).query({ limit: 100, start: 0 }).reply(200, page(0, 500));
+    server().get(url).query({ limit: 100, start: 500 }).reply(200, page(500));
     const activities = await Array.fromAsync(bitbucket().activities(ledger, 3));
     expect(activities.map(({ id }) => id)).toEqual([0, 500]);
   });
