@@ -259,7 +259,7 @@ async function runSlice(
   slice: Slice,
   spool: Spool,
   progress: JobProgress,
-  { logger, monitor }: DurablyOptions & { readonly monitor: Monitor },
+  { logger, monitor, signal }: DurablyOptions & { readonly monitor: Monitor },
   othersWait: () => boolean,
 ): Promise<boolean> {
   const flaws = new Flaws(scan, spool, `${repositoryLabel(repository)} ${slice.dataType}`);
@@ -286,7 +286,8 @@ async function runSlice(
     }
   } catch (thrown) {
     const error = toSatelliteError(thrown);
-    if (endsJob(error) || isAbort(thrown)) throw thrown;
+    // Whatever fails while all is being given up is not the fault of this part.
+    if (endsJob(error) || isAbort(thrown) || signal.aborted) throw thrown;
     const label = repositoryLabel(repository);
     logger.warn('A part of a repository could not be read; the next scan tries it again', {
       ...errorFields(error),
