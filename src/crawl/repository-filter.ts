@@ -9,15 +9,23 @@ export interface Selection {
   readonly unmatched: readonly string[];
 }
 
+/** The choice of `repos`, `projects`, `exclude_repos` and `archived`, repository by repository. */
+export interface Selector {
+  /** True where it is selected; the entries that it matches are matched from then on. */
+  selects(repository: BitbucketRepository): boolean;
+  unmatched(): readonly string[];
+}
+
 /**
- * The repositories that `repos`, `projects`, `exclude_repos` and `archived` select, all of them where the lists are empty. An entry
- * is a repository's name, slug or `KEY/slug`, a project's name or key, or a glob over those; case does not matter, as in
- * Bitbucket itself.
+ * Selects all repositories where the lists are empty. An entry is a repository's name, slug or `KEY/slug`, a project's name
+ * or key, or a glob over those; case does not matter, as in Bitbucket itself.
  */
-export function selectRepositories(
-  repositories: Iterable<BitbucketRepository>,
-  { repos, projects, excludeRepos, archived }: Pick<MetadataConfig, 'repos' | 'projects' | 'excludeRepos' | 'archived'>,
-): Selection {
+export function newSelector({
+  repos,
+  projects,
+  excludeRepos,
+  archived,
+}: Pick<MetadataConfig, 'repos' | 'projects' | 'excludeRepos' | 'archived'>): Selector {
   const unmatched = new Set([...projects, ...repos]);
   const matches = (entries: readonly string[], names: readonly string[]) => {
     let matched = false;
@@ -28,15 +36,24 @@ export function selectRepositories(
     }
     return matched;
   };
-  const selected: BitbucketRepository[] = [];
-  for (const repository of repositories) {
-    const inProject = projects.length === 0 || matches(projects, projectNames(repository));
-    const inRepos = repos.length === 0 || matches(repos, repositoryNames(repository));
-    const isShut = archived === 'exclude' && repository.archived === true;
-    if (inProject && inRepos && !isShut && !matches(excludeRepos, repositoryNames(repository)))
-      selected.push(repository);
-  }
-  return { repositories: selected, unmatched: [...unmatched] };
+  return {
+    selects: (repository) => {
+      const inProject = projects.length === 0 || matches(projects, projectNames(repository));
+      const inRepos = repos.length === 0 || matches(repos, repositoryNames(repository));
+      const isShut = archived === 'exclude' && repository.archived === true;
+      return inProject && inRepos && !isShut && !matches(excludeRepos, repositoryNames(repository));
+    },
+    unmatched: () => [...unmatched],
+  };
+}
+
+export function selectRepositories(
+  repositories: Iterable<BitbucketRepository>,
+  metadata: Parameters<typeof newSelector>[0],
+): Selection {
+  const selector = newSelector(metadata);
+  const selected = Array.from(repositories).filter((repository) => selector.selects(repository));
+  return { repositories: selected, unmatched: selector.unmatched() };
 }
 
 function repositoryNames(repository: BitbucketRepository): string[] {

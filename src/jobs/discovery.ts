@@ -1,5 +1,4 @@
-import type { BitbucketRepository } from '../bitbucket/types.ts';
-import { selectRepositories } from '../crawl/repository-filter.ts';
+import { newSelector } from '../crawl/repository-filter.ts';
 import { repositoryLabel } from '../crawl/repository-path.ts';
 import type { Scan } from '../crawl/scan.ts';
 import type { DataType } from '../data-type.ts';
@@ -8,19 +7,36 @@ import { killPoint } from '../ops/kill-point.ts';
 import { type DurablyOptions, durably } from './durably.ts';
 
 /**
- * Lists the repositories of a job and lays out its slices, all in one transaction: a crash before it lists again, one
+ * Lists the repositories of a job and lays out its slices, a page of the list in a transaction, so that none of it has to
+ * be kept in memory. The last transaction says that they are complete: a crash before it lists again from the start, one
  * after it never does, so a job keeps the repositories it began with.
  */
 export async function discover(scan: Scan, types: readonly DataType[], options: DurablyOptions): Promise<void> {
   killPoint('scan:before-discovery');
-  const visible = new Map<number, BitbucketRepository>();
-  for await (const repository of scan.bitbucket.repositories()) visible.set(repository.id, repository);
-  if (visible.size === 0) await assertIdentified(scan);
-  const { repositories, unmatched } = selectRepositories(visible.values(), scan.integration.metadata);
-  if (visible.size > 0 && repositories.length === 0) throw nothingSelected(unmatched, scan.integration.url);
+  const { job, store, integration } = scan;
+  const selector = newSelector(integration.metadata);
+  const typesOf = (id: number) => (readsTags(scan, id) ? [...types, 'tags' as const] : types);
+  const selected = new Map<number, Named>();
+  await durably(() => store.transaction(() => store.slices.removeFound(job.id)), options);
+  let isAnyVisible = false;
+  for await (const { values } of scan.bitbucket.repositoryPages()) {
+    isAnyVisible ||= values.length > 0;
+    const found = values.filter((repository) => selector.selects(repository)).map((body) => ({ id: body.id, body }));
+    // Renamed since an earlier page showed it, one may be another choice now.
+    const dropped = values.filter(({ id }) => selected.delete(id));
+    for (const { id, body } of found) selected.set(id, { name: body.name, label: repositoryLabel(body) });
+    const layOut = () => {
+      for (const { id } of dropped) store.slices.removeFound(job.id, id);
+      store.slices.addFound(job.id, found, typesOf);
+    };
+    await durably(() => store.transaction(layOut), options);
+  }
+  const unmatched = selector.unmatched();
+  if (!isAnyVisible) await assertIdentified(scan);
+  if (isAnyVisible && selected.size === 0) throw nothingSelected(unmatched, integration.url);
   killPoint('scan:discovered');
   const flaws = [
-    ...sharedNames(repositories).map(({ name, labels }) => ({
+    ...sharedNames(selected.values()).map(({ name, labels }) => ({
       code: 'NAMES_SHARED',
       message: `${labels.join(', ')}: SEI tells repositories apart by their name alone, and all are named '${name}'`,
     })),
@@ -29,18 +45,11 @@ export async function discover(scan: Scan, types: readonly DataType[], options: 
       message: `metadata: '${entry}' matches nothing that the user of the integration may see`,
     })),
   ];
-  const layOut = () => {
-    scan.store.slices.addDiscovered(
-      scan.job.id,
-      scan.clock.now(),
-      repositories.map((body) => ({ id: body.id, body })),
-      types,
-    );
-    for (const { message } of flaws) {
-      scan.store.jobs.addFailure(scan.job.id, { message, url: scan.integration.url });
-    }
+  const complete = () => {
+    store.slices.addDiscovered(job.id, scan.clock.now(), [], []);
+    for (const { message } of flaws) store.jobs.addFailure(job.id, { message, url: integration.url });
   };
-  await durably(() => scan.store.transaction(layOut), options);
+  await durably(() => store.transaction(complete), options);
   const { id: jobId, integrationId } = scan.job;
   for (const { code, message: warning } of flaws) {
     options.logger.warn('The selection of repositories is not as it may be meant', {
@@ -63,12 +72,17 @@ function nothingSelected(unmatched: readonly string[], url: string): SatelliteEr
   });
 }
 
+interface Named {
+  readonly name: string;
+  readonly label: string;
+}
+
 /** Their pull requests and commits would overwrite each other at SEI (sei-protocol §4.6). */
-function sharedNames(repositories: readonly BitbucketRepository[]) {
+function sharedNames(repositories: Iterable<Named>) {
   const byName = Map.groupBy(repositories, ({ name }) => name);
   return [...byName]
     .filter(([, same]) => same.length > 1)
-    .map(([name, same]) => ({ name, labels: same.map(repositoryLabel) }));
+    .map(([name, same]) => ({ name, labels: same.map(({ label }) => label) }));
 }
 
 /** With public access on, refused credentials look like an empty server: SEI would believe that all is well. */
@@ -90,4 +104,9 @@ export function dataTypesOf({ job, integration: { metadata } }: Pick<Scan, 'job'
   if (metadata.fetchPrs) types.push('pull_requests');
   if (job.fetchRepositories) types.push('repositories');
   return types;
+}
+
+/** Tags that a full scan could not read are read by the next that can, whichever it is. */
+function readsTags({ job, store, integration }: Scan, repositoryId: number): boolean {
+  return !job.isFull && integration.metadata.fetchTags && store.coverage.hasGap(job, repositoryId, 'tags');
 }

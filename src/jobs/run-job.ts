@@ -16,7 +16,7 @@ import { crawlRepository } from '../crawl/repository.ts';
 import { repositoryLabel } from '../crawl/repository-path.ts';
 import type { Scan, SliceCrawl } from '../crawl/scan.ts';
 import { crawlTags } from '../crawl/tags.ts';
-import type { DataType } from '../data-type.ts';
+import { type DataType, dataTypes } from '../data-type.ts';
 import { errorFields, type SatelliteError, toSatelliteError } from '../errors.ts';
 import type { Clones } from '../git/clones.ts';
 import { bitbucketProxy, type Env } from '../http/proxy-server.ts';
@@ -143,7 +143,9 @@ export async function runJob(
     },
   });
   const types = dataTypesOf(scan);
-  const result = () => jobResult(store, job, satellite.tenant, new Set(types));
+  // Tags may have run where they were missing only.
+  const ran = () => dataTypes.filter((type) => types.includes(type) || store.pages.nextNumber(job.id, type) > 0);
+  const result = () => jobResult(store, job, satellite.tenant, new Set(ran()));
 
   const crawl = async () => {
     await obeyAllowedRates(accounts, (account) => connect([account]));
@@ -220,7 +222,7 @@ async function crawlSlices(
 
   const runRepository = async (id: number, othersWait: () => boolean) => {
     const repository = store.slices.repository<BitbucketRepository>(job.id, id);
-    for (const dataType of types) {
+    for (const dataType of dataTypes) {
       const slice = store.slices.get({ jobId: job.id, repositoryId: id, dataType });
       if (slice?.state !== 'open') continue;
       const place = { ...slice, cursor: spool.cursorOf(slice) ?? slice.cursor };
@@ -257,7 +259,7 @@ async function runSlice(
   slice: Slice,
   spool: Spool,
   progress: JobProgress,
-  { logger, monitor }: DurablyOptions & { readonly monitor: Monitor },
+  { logger, monitor, signal }: DurablyOptions & { readonly monitor: Monitor },
   othersWait: () => boolean,
 ): Promise<boolean> {
   const flaws = new Flaws(scan, spool, `${repositoryLabel(repository)} ${slice.dataType}`);
@@ -284,7 +286,8 @@ async function runSlice(
     }
   } catch (thrown) {
     const error = toSatelliteError(thrown);
-    if (endsJob(error) || isAbort(thrown)) throw thrown;
+    // Whatever fails while all is being given up is not the fault of this part.
+    if (endsJob(error) || isAbort(thrown) || signal.aborted) throw thrown;
     const label = repositoryLabel(repository);
     logger.warn('A part of a repository could not be read; the next scan tries it again', {
       ...errorFields(error),

@@ -55,13 +55,34 @@ export class Slices {
     repositories: Iterable<{ readonly id: number; readonly body: unknown }>,
     types: readonly DataType[],
   ): void {
-    const addRepository = this.#database.prepare('INSERT INTO repositories (job_id, id, body) VALUES (?, ?, ?)');
-    const addSlice = this.#database.prepare('INSERT INTO slices (job_id, repository_id, data_type) VALUES (?, ?, ?)');
+    this.addFound(jobId, repositories, () => types);
+    this.#database.prepare('UPDATE jobs SET discovered_at_ms = ? WHERE id = ?').run(atMs, jobId);
+  }
+
+  /** Some of them, while the others are still being listed. One that is there already is replaced. */
+  addFound(
+    jobId: string,
+    repositories: Iterable<{ readonly id: number; readonly body: unknown }>,
+    typesOf: (id: number) => readonly DataType[],
+  ): void {
+    const addRepository = this.#database.prepare(
+      'INSERT OR REPLACE INTO repositories (job_id, id, body) VALUES (?, ?, ?)',
+    );
+    const addSlice = this.#database.prepare(
+      'INSERT OR IGNORE INTO slices (job_id, repository_id, data_type) VALUES (?, ?, ?)',
+    );
     for (const { id, body } of repositories) {
       addRepository.run(jobId, id, seal(body));
-      for (const type of types) addSlice.run(jobId, id, type);
+      for (const type of typesOf(id)) addSlice.run(jobId, id, type);
     }
-    this.#database.prepare('UPDATE jobs SET discovered_at_ms = ? WHERE id = ?').run(atMs, jobId);
+  }
+
+  /** @param id undefined: all that were found */
+  removeFound(jobId: string, id?: number): void {
+    const which = id === undefined ? [jobId] : [jobId, id];
+    const only = (column: string) => (id === undefined ? '' : `AND ${column} = ?`);
+    this.#database.prepare(`DELETE FROM slices WHERE job_id = ? ${only('repository_id')}`).run(...which);
+    this.#database.prepare(`DELETE FROM repositories WHERE job_id = ? ${only('id')}`).run(...which);
   }
 
   repositoryIds(jobId: string): number[] {

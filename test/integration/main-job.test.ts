@@ -254,6 +254,8 @@ test('a repository that cannot be read is reported, the rest arrives, and its ga
     const second = world.sei.addJob({ integrationId, from: firstTo });
     expect(await world.runOnce()).toBe(0);
     expect(world.sei.jobs().find(({ jobId }) => jobId === second)).toMatchObject({ status: 'SUCCESS', failures: [] });
+    const tags = world.sei.ingested(second).tags.map(({ repository, tag }) => `${repository} ${tag.displayId}`);
+    expect(tags.sort()).toEqual(tricky.tags.map(({ name }) => `closed ${name}`).sort());
     const closed = world.sei.ingested(second).commits.filter(({ repository }) => repository === 'closed');
     expect(closed.map(({ commit }) => commit.id).sort()).toEqual(
       (await gitTruth(tricky.gitDir, 'HEAD')).map(({ id }) => id).sort(),

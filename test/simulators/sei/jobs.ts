@@ -71,6 +71,8 @@ export class JobBook {
   readonly #jobs = new Map<string, Job>();
   readonly #watchers = new Set<(job: Job) => void>();
   #successes = 0;
+  /** A job has failed, or reported tags that it could not read: the next one may bring them, whichever it is. */
+  mayLackTags = false;
 
   constructor(tenant: string) {
     this.#tenant = tenant;
@@ -158,6 +160,7 @@ export class JobBook {
 
   #put(job: Job): Job {
     this.#jobs.set(job.jobId, job);
+    this.mayLackTags ||= job.status === 'FAILURE' || job.failures.some(({ message }) => message.includes(' tags: '));
     for (const watcher of [...this.#watchers]) watcher(job);
     return job;
   }

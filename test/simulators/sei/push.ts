@@ -52,7 +52,9 @@ export class Push {
     if (!job.own && dataType === 'repositories' && job.query.should_fetch_repos !== true) {
       told('repositories were not asked for');
     }
-    if (!job.own && dataType === 'tags' && job.query.from !== undefined) told('tags are for full scans only');
+    if (!job.own && dataType === 'tags' && job.query.from !== undefined && !this.#jobs.mayLackTags) {
+      told('tags are for full scans only');
+    }
 
     const content = Buffer.from(body.content, 'base64');
     checkPage(content, { tenant: this.#tenant, integrationId, dataType, pageNumber }, told);

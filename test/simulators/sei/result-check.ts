@@ -61,7 +61,8 @@ function checkPointer(job: Job, dataType: DataType, pointer: Pointer, storage: S
 
 function checkScope(query: ScanQuery, parts: readonly Part[], empty: boolean, complain: Complain): void {
   const part = (dataType: DataType) => parts.find((each) => each._metadata.data_type === dataType);
-  if (query.from !== undefined && part('tags') !== undefined) complain('tags are for full scans only');
+  // Whether there may be any was judged when they were pushed.
+  if (query.from !== undefined && part('tags')?.records.length === 0) complain('tags are for full scans only');
   if (query.should_fetch_repos === true) {
     if ((part('repositories')?.records.length ?? 0) === 0) complain('repositories were asked for and are not there');
     return;

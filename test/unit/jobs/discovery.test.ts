@@ -1,8 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
+import type { Page } from '../../../src/bitbucket/paging.ts';
 import type { BitbucketRepository } from '../../../src/bitbucket/types.ts';
 import type { Scan } from '../../../src/crawl/scan.ts';
 import type { DataType } from '../../../src/data-type.ts';
 import { dataTypesOf, discover } from '../../../src/jobs/discovery.ts';
+import { Store } from '../../../src/store/store.ts';
 import { FakeBitbucket } from '../crawl/fake-bitbucket.ts';
 import { integration } from '../crawl/integration.ts';
 import { scanOf } from '../crawl/scan-of.ts';
@@ -20,9 +22,12 @@ class Server extends FakeBitbucket {
     this.user = user;
   }
 
-  override async *repositories(): AsyncGenerator<BitbucketRepository, void, undefined> {
+  /** Two on a page. */
+  override async *repositoryPages(): AsyncGenerator<Page<BitbucketRepository>, void, undefined> {
     this.calls.push('repositories');
-    yield* this.visible;
+    for (let start = 0; start < this.visible.length; start += 2) {
+      yield { values: this.visible.slice(start, start + 2), start, nextStart: undefined };
+    }
   }
 
   override async userName(): Promise<string | undefined> {
@@ -59,6 +64,51 @@ describe('discovery', () => {
     await discoverNow(scan, ['commits']);
     expect(scan.store.slices.repositoryIds('a')).toEqual([1, 2]);
     expect(scan.store.slices.repository('a', 1)).toEqual(renamed);
+  });
+
+  test('leaves out one that a moving list shows again under a name that is not selected', async () => {
+    const renamed = { ...ledger, slug: 'books', name: 'books' };
+    const { scan } = scanOf({
+      bitbucket: new Server([ledger, api, renamed]),
+      config: { metadata: { repos: ['ledger', 'api'] } },
+    });
+    await discoverNow(scan, ['commits']);
+    expect(scan.store.slices.repositoryIds('a')).toEqual([2]);
+    expect(scan.store.slices.counts('a')).toEqual({ open: 1, done: 0, failed: 0 });
+  });
+
+  test('that breaks off begins again: what it had found is not what the job has', async () => {
+    const bitbucket = new Server([ledger, api]);
+    const { scan } = scanOf({ bitbucket });
+    const { repositoryPages } = bitbucket;
+    bitbucket.repositoryPages = async function* () {
+      yield* repositoryPages.call(bitbucket);
+      throw new Error('the list broke off');
+    };
+    await expect(discoverNow(scan, ['commits'])).rejects.toThrow('the list broke off');
+    expect(scan.store.jobs.get('a')?.discoveredAtMs).toBeNull();
+    await discoverNow({ ...scan, bitbucket: new Server([api]) }, ['commits']);
+    expect(scan.store.slices.repositoryIds('a')).toEqual([2]);
+    expect(scan.store.slices.counts('a')).toEqual({ open: 1, done: 0, failed: 0 });
+  });
+
+  test('of an incremental scan reads the tags that a full one could not', async () => {
+    const store = new Store(':memory:');
+    store.jobs.add(newJob('full', { isFull: true }));
+    const repositories = [ledger, api].map((body) => ({ id: body.id, body }));
+    store.slices.addDiscovered('full', 1, repositories, ['commits', 'tags']);
+    for (const repositoryId of [1, 2]) {
+      store.slices.finish({ jobId: 'full', repositoryId, dataType: 'commits' }, 'done');
+      const end = repositoryId === 1 ? 'failed' : 'done';
+      store.slices.finish({ jobId: 'full', repositoryId, dataType: 'tags' }, end);
+    }
+    store.jobs.setDone('full', 1, { result: {} });
+    store.acknowledge('full');
+    const { scan } = scanOf({ bitbucket: new Server([ledger, api]), store });
+    await discoverNow(scan, ['commits']);
+    const isThere = (repositoryId: number) =>
+      store.slices.get({ jobId: 'a', repositoryId, dataType: 'tags' }) !== undefined;
+    expect([1, 2].map(isThere)).toEqual([true, false]);
   });
 
   test('reports what the filter names and nobody sees', async () => {
