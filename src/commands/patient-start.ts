@@ -42,6 +42,8 @@ export async function startPatiently<T>(
     }
     return create();
   };
+  const stop = new AbortController();
+  void stopped.then(() => stop.abort());
   let told: string | undefined;
   for (;;) {
     try {
@@ -64,8 +66,8 @@ export async function startPatiently<T>(
       told = error.code;
     }
     health.beat();
-    const isStopped = await Promise.race([stopped.then(() => true), delay(retryMs, false)]);
-    if (isStopped) return undefined;
+    await delay(retryMs, undefined, { signal: stop.signal }).catch(() => undefined);
+    if (stop.signal.aborted) return undefined;
   }
 }
 

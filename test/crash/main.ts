@@ -65,7 +65,14 @@ if (unknown.length > 0 || !Number.isSafeInteger(seed) || !existsSync(program)) {
   process.exit(64);
 }
 
-say(`seed ${seed}; this run again: npm run test:crash -- --seed ${seed}${values.long ? ' --long' : ''}\n`);
+const options = [
+  `--seed ${seed}`,
+  ...(values.case === '' ? [] : [`--case '${values.case.replaceAll("'", `'\\''`)}'`]),
+  ...(values.long ? ['--long'] : []),
+].join(' ');
+say(
+  `seed ${seed}; this run again: npm run test:crash -- ${[...values.only.map((name) => `--only ${name}`), options].join(' ')}\n`,
+);
 const startedAtMs = performance.now();
 const wanted = values.only.length === 0 ? checks : checks.filter(({ name }) => values.only.includes(name));
 let failed = 0;
@@ -92,7 +99,7 @@ async function judge(check: Check): Promise<void> {
   for (const problem of problems) say(`    ${problem}`);
   if (problems.length > 0) {
     failed++;
-    say(`    again: npm run test:crash -- --only ${check.name} --seed ${seed}${values.long ? ' --long' : ''}`);
+    say(`    again: npm run test:crash -- --only ${check.name} ${options}`);
   }
 }
 

@@ -46,7 +46,7 @@ interface Life {
  */
 export const killPointsCheck: Check = {
   name: 'kill-points',
-  minutes: { short: 5, long: 45 },
+  minutes: { short: 9, long: 60 },
   isAlone: true,
   run: async (context) => {
     const seeds = Array.from({ length: context.isLong ? 10 : 1 }, (_, index) => context.seed + index);

@@ -19,7 +19,8 @@ const hurry = new URL('../preload/hurry.ts', import.meta.url);
 
 interface SeiFault {
   readonly name: string;
-  readonly rule: Omit<FaultRule, 'match'>;
+  /** Made as it is set: a date has to lie ahead then. */
+  readonly rule: Omit<FaultRule, 'match'> | (() => Omit<FaultRule, 'match'>);
   /** Of the line in the log; undefined: it is no fault to a call whose answer is empty, or it is one of a kind. */
   readonly code: (call: Call) => string | undefined;
   readonly calls?: readonly Call[];
@@ -34,6 +35,12 @@ const withoutRegister = calls.filter((call) => call !== 'register');
 const unread: readonly Call[] = ['register', 'heartbeat'];
 const unreadable = (call: Call) => (unread.includes(call) ? undefined : 'SEI_ANSWER_UNREADABLE');
 const every = (code: string) => () => code;
+
+/** Befall these calls in the short run, too, whatever the seed. */
+const pinned: Readonly<Partial<Record<Call, readonly string[]>>> = {
+  heartbeat: ['401', '403', '404', '409', '429'],
+  accept: ['401', '403', '404', '409', '429'],
+};
 
 /** All but `push` end with the cycle and are asked again by the next; `push` is asked again until it works. */
 const faults: readonly SeiFault[] = [
@@ -53,6 +60,22 @@ const faults: readonly SeiFault[] = [
   { name: '504', rule: { status: 504 }, code: every('SEI_SERVER_ERROR') },
   { name: '429', rule: { status: 429, headers: { 'Retry-After': '1' } }, code: every('SEI_THROTTLED') },
   { name: '429 without a word', rule: { status: 429 }, code: every('SEI_THROTTLED') },
+  {
+    name: '429 until a date',
+    rule: () => ({ status: 429, headers: { 'Retry-After': new Date(Date.now() + 3_000).toUTCString() } }),
+    code: every('SEI_THROTTLED'),
+  },
+  {
+    name: '429 until a past date',
+    rule: () => ({ status: 429, headers: { 'Retry-After': new Date(Date.now() - 3_600_000).toUTCString() } }),
+    code: every('SEI_THROTTLED'),
+  },
+  {
+    name: '429 for thousands of years',
+    rule: { status: 429, headers: { 'Retry-After': '99999999999' } },
+    code: every('SEI_THROTTLED'),
+  },
+  { name: '413', rule: { status: 413 }, code: every('SEI_PAGE_TOO_LARGE'), calls: ['push'] },
   { name: '401', rule: { status: 401 }, code: every('SEI_KEY_REFUSED') },
   { name: '403', rule: { status: 403 }, code: every('SEI_KEY_REFUSED') },
   { name: 'empty', rule: { status: 200, body: '' }, code: unreadable, calls: withoutRegister },
@@ -67,6 +90,12 @@ const faults: readonly SeiFault[] = [
     name: 'content-length too long',
     rule: { status: 200, body: '{"records":[]}', headers: { 'Content-Length': '50' }, times: 1 },
     code: every('SEI_TIMEOUT'),
+  },
+  {
+    name: 'content-length too short',
+    rule: { status: 200, body: '{"records":[]}', headers: { 'Content-Length': '5' }, times: 1 },
+    code: (call) => (unread.includes(call) ? undefined : ''),
+    calls: withoutRegister,
   },
   {
     name: '404',
@@ -88,12 +117,14 @@ const faults: readonly SeiFault[] = [
  */
 export const seiFaultsCheck: Check = {
   name: 'sei-faults',
-  minutes: { short: 4, long: 15 },
+  minutes: { short: 5, long: 18 },
   run: async ({ seed, isLong, isWanted, folder }) => {
     const repositories = await writeHistory(join(folder, 'repositories'), seed, plan);
     const lives = calls.flatMap((call) => {
       const suitable = faults.filter(({ name, calls: of }) => isWanted(name) && (of?.includes(call) ?? true));
-      const chosen = isLong || call === 'push' ? suitable : some(suitable, 6, seededRandom(seed));
+      const always = suitable.filter(({ name }) => pinned[call]?.includes(name));
+      const others = suitable.filter((fault) => !always.includes(fault));
+      const chosen = isLong || call === 'push' ? suitable : [...always, ...some(others, 6, seededRandom(seed))];
       return chunks(chosen, 6).map((chunk) => ({ call, chosen: chunk }));
     });
     const problems: string[] = [];
@@ -124,7 +155,7 @@ async function befall(
     if (call !== 'register') keeper.start();
     for (const fault of chosen) {
       const { name, rule } = fault;
-      const disarm = world.sei.fault({ match: call, times: 2, ...rule });
+      const disarm = world.sei.fault({ match: call, times: 2, ...(typeof rule === 'function' ? rule() : rule) });
       // A new process is the only one that registers, with a server that does not know it.
       if (call === 'register') {
         world.sei.forgetAgents();

@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pMap from 'p-map';
+import type { KillPoint } from '../../../src/ops/kill-point.ts';
 import type { RepositoryOptions } from '../../simulators/bitbucket/options.ts';
 import type { Check } from '../check.ts';
 import { Findings } from '../findings.ts';
@@ -21,8 +23,13 @@ interface State {
   readonly reach: (world: World, satellite: Satellite) => Promise<() => void>;
   /** Without a job there is nothing to go on with. */
   readonly idle?: true;
+  /** The process sends itself the signal there, as no other could hit the place. */
+  readonly at?: KillPoint | 'load';
+  /** As the program loads it is asked to read its configuration again. */
+  readonly isHungUpOn?: true;
 }
 
+const stopper = new URL('../preload/stop-at-kill-point.ts', import.meta.url);
 const month = '2592000';
 const until = async (reached: () => boolean) => {
   for (let waited = 0; !reached(); waited += 10) {
@@ -65,7 +72,24 @@ function inStart(afterMs: number): State {
   };
 }
 
+function inTransaction(name: string, at: KillPoint): State {
+  return { name, at, reach: async () => () => undefined };
+}
+
 const states: readonly State[] = [
+  inTransaction('in the transaction of a page', 'page:in-transaction'),
+  inTransaction('in the transaction of an acknowledgement', 'report:in-acknowledgement'),
+  inTransaction('in a migration', 'store:in-migration'),
+  { name: 'as the program loads', at: 'load', reach: async () => () => undefined },
+  {
+    name: 'idle, after SIGHUP as the program loads',
+    idle: true,
+    isHungUpOn: true,
+    reach: async (_world, satellite) => {
+      await Promise.race([satellite.ready, satellite.ended]);
+      return () => undefined;
+    },
+  },
   {
     name: 'idle',
     idle: true,
@@ -82,7 +106,7 @@ const states: readonly State[] = [
       return () => undefined;
     },
   },
-  ...[150, 250, 350, 450, 600].map(inStart),
+  ...[60, 150, 250, 350, 450, 600].map(inStart),
   atBitbucket('in a request', { hang: true }),
   atBitbucket('in a list of repositories', { hang: true }, 'repos'),
   atBitbucket('in a diff that drips', { drip: 200 }, 'raw-diff'),
@@ -105,25 +129,29 @@ const states: readonly State[] = [
 /** SIGTERM in whatever state: an orderly end within ten seconds, a second one ends it at once, the next start goes on. */
 export const stopCheck: Check = {
   name: 'stop',
-  minutes: { short: 4, long: 6 },
-  run: async ({ seed, isWanted, folder }) => {
+  minutes: { short: 4, long: 8 },
+  run: async ({ seed, isLong, isWanted, folder }) => {
     const wanted = states.filter(({ name }) => isWanted(name));
+    const cases = wanted.flatMap((state, index) =>
+      isLong ? [false, true].map((twice) => ({ state, twice })) : [{ state, twice: index % 2 === 1 }],
+    );
     const repositories = await writeHistory(join(folder, 'repositories'), seed, plan);
     const problems: string[] = [];
     const tookMs: number[] = [];
     const twiceMs: number[] = [];
     await pMap(
-      wanted,
-      async (state, index) => {
-        const { findings, ms } = await stopIn(state, index % 2 === 1, seed, repositories);
-        (index % 2 === 1 ? twiceMs : tookMs).push(ms);
-        problems.push(...findings.sentences(3).map((one) => `${state.name}: ${one}`));
+      cases,
+      async ({ state, twice }) => {
+        const { findings, ms } = await stopIn(state, twice, seed, repositories);
+        (twice ? twiceMs : tookMs).push(ms);
+        const name = `${state.name}, ${twice ? 'two signals' : 'one signal'}`;
+        problems.push(...findings.sentences(3).map((one) => `${name}: ${one}`));
       },
       { concurrency: 4 },
     );
     const slowest = (all: readonly number[]) => (Math.max(0, ...all) / 1000).toFixed(1);
     return {
-      figure: `${wanted.length} states, slowest end ${slowest(tookMs)} s, after a second signal ${slowest(twiceMs)} s`,
+      figure: `${cases.length} ends in ${wanted.length} states, slowest end ${slowest(tookMs)} s, after a second signal ${slowest(twiceMs)} s`,
       problems,
     };
   },
@@ -135,22 +163,31 @@ async function stopIn(state: State, twice: boolean, seed: number, repositories: 
   const jobs = new Jobs(world);
   let ms = 0;
   if (state.idle !== true) jobs.add();
-  const satellite = world.start();
+  const loadSignal = state.at === 'load' ? 'SIGTERM' : state.isHungUpOn && 'SIGHUP';
+  const satellite = world.start({
+    preload: [stopper],
+    env: {
+      CRASH_STOP_AT: state.at,
+      CRASH_STOP_TIMES: twice ? '2' : '1',
+      CRASH_LOAD_SIGNAL: loadSignal,
+    },
+  });
   const keeper = new Keeper(() => world.start());
   try {
     const away = await state.reach(world, satellite);
+    const isHeard = state.at !== undefined || hearsSignals(satellite);
     const startedAtMs = performance.now();
-    const ending = satellite.kill('SIGTERM');
-    if (twice) {
+    const ending = state.at === undefined ? satellite.kill('SIGTERM') : satellite.ended;
+    if (twice && state.at === undefined) {
       await delay(50);
       await satellite.kill('SIGTERM').catch(() => undefined);
     }
     const { exitCode, signal } = await Promise.race([ending, late(satellite, 15_000)]);
-    ms = performance.now() - startedAtMs;
-    // Before the program has said a word there is nothing of it yet that could hear a signal.
-    const isHeard = satellite.lines.length > 0;
+    // Where it sends the signal itself, the way there is in the time.
+    if (state.at === undefined) ms = performance.now() - startedAtMs;
     const isCut = exitCode === 143 || signal === 'SIGTERM';
-    const isGood = exitCode === 0 || (isCut && (twice || !isHeard));
+    // Before its first line is read there is nothing of the program yet that could hear a signal.
+    const isGood = exitCode === 0 || (isCut && state.at !== 'load' && (twice || !isHeard));
     if (!isGood) findings.other.push(`exit code ${exitCode}, signal ${signal}`);
     if (ms > (twice ? 1_050 : 10_000)) findings.other.push(`the end took ${Math.round(ms)} ms`);
     away();
@@ -164,6 +201,12 @@ async function stopIn(state: State, twice: boolean, seed: number, repositories: 
     await keeper.abandon();
   }
   return { findings, ms };
+}
+
+/** It catches SIGHUP from the moment on from which it listens for the end; Node alone does not. */
+function hearsSignals({ child }: Satellite): boolean {
+  const caught = /^SigCgt:\s+([0-9a-f]+)/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1] ?? '0';
+  return (BigInt(`0x${caught}`) & 1n) === 1n;
 }
 
 async function late(satellite: Satellite, afterMs: number) {
