@@ -109,7 +109,7 @@ async function run(options: RunOptions, redactor: Redactor, seen: { loaded?: Loa
         const failed = await Promise.race([daemon.once(), stopped]);
         return typeof failed === 'number' && failed > 0 ? exitCodes.failed : exitCodes.ok;
       }
-      await door.open(loaded.config.satellite.listen, logger);
+      await door.open({ ...loaded.config.satellite, config: loaded.config.path }, logger);
       daemon.start();
       notifier.ready();
       const end = await nextEnd(options, loaded, { daemon, stopped, reloads, logger, redactor });
