@@ -76,6 +76,7 @@ test('it has what an operator needs, and none of the tests and tools', async () 
   expect((await readdir(installed)).sort()).toEqual([
     'CHANGELOG.md',
     'README.md',
+    'SECURITY.md',
     'bin',
     'config',
     'dist',
