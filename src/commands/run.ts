@@ -105,13 +105,13 @@ async function run(
   let damage: SatelliteError | undefined;
   for (; ; logger = countedLogger()) {
     logWarnings(loaded, logger);
-    const { dataDir, listen } = loaded.config.satellite;
+    const { dataDir } = loaded.config.satellite;
     const version = satelliteVersion(process.env);
     logger.info('Satellite starts', { version, config: loaded.config.path, dataDir });
     const parts = { clock: systemClock, version, env: process.env, logger, accounts, redactor, monitor };
     const openUp = async () => {
       if (options.once === true) return;
-      await door.open(listen, logger);
+      await door.open({ ...loaded.config.satellite, config: loaded.config.path }, logger);
       notifier.ready();
     };
     const unwatch = reloads.watch(secretFiles(loaded));

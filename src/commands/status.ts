@@ -1,8 +1,6 @@
-import { get } from 'node:http';
 import { type Command, Option } from 'commander';
 import { systemClock } from '../clock.ts';
-import type { ListenAddress } from '../config/config.ts';
-import { SatelliteError } from '../errors.ts';
+import { type SatelliteError, toSatelliteError } from '../errors.ts';
 import { withoutControls } from '../ops/plain-text.ts';
 import type { Redactor } from '../ops/redact.ts';
 import { reasonsAgainst, type StatusReport } from '../ops/status-report.ts';
@@ -10,7 +8,8 @@ import { styleFor } from './check-display.ts';
 import { commandLine } from './command-line.ts';
 import { exitCodes } from './exit-code.ts';
 import { addHelpSections, configEnvironment } from './help.ts';
-import { type ConfigOption, configOption, load } from './load.ts';
+import { type ConfigOption, configOption } from './load.ts';
+import { askForStatus, whereabouts } from './running-satellite.ts';
 import { formatStatus } from './status-display.ts';
 import { stopSignal } from './stop-signal.ts';
 
@@ -21,28 +20,27 @@ interface StatusOptions extends ConfigOption {
   readonly probe?: 'live' | 'ready' | true;
 }
 
-/** Less than any probe waits. */
-const timeoutMs = 4_000;
 const watchIntervalMs = 2_000;
-/** More than a status of the largest instance. */
-const maxAnswerBytes = 4 * 2 ** 20;
 
 export function registerStatus(program: Command, redactor: Redactor): void {
   const command = program
     .command('status')
     .description('how the running satellite is: what works, what it does, what fails')
     .option(...configOption)
-    .option('--json', 'print what /status.json says (schemas/status.schema.json)')
+    .option('--json', 'print what /status.json says (schemas/status.schema.json); with --watch, a line each time')
     .option('--watch', 'show it anew every two seconds, until Ctrl-C')
     .addOption(
-      new Option('--probe [what]', 'one line; 0 where it is live (default), or ready').choices(['live', 'ready']),
+      new Option('--probe [what]', 'one line; 0 where it is live (default), or ready')
+        .choices(['live', 'ready'])
+        .conflicts(['json', 'watch']),
     )
     .action(async (options: StatusOptions) => {
       process.exitCode = await status(options, redactor);
     });
   addHelpSections(command, {
     notes: `
-It asks the running process at satellite.listen of the same configuration, and nobody else. --probe is for the health
+It asks the running process that works on satellite.data_dir of the same configuration, at the address that is in use
+there, also where the file was changed since, and nobody else. --probe is for the health
 check of a container: it fails where the satellite has to be started anew, and not where SEI or Bitbucket is down, which
 no restart mends. --probe ready also fails while work cannot go on.`,
     examples: [
@@ -74,19 +72,25 @@ export function statusMain(argv: readonly string[]): Promise<number> {
 }
 
 async function status(options: StatusOptions, redactor: Redactor): Promise<number> {
-  const { config } = await load(options, redactor);
-  const address = config.satellite.listen;
-  if (address === undefined) throw listenIsOff();
-  if (options.probe !== undefined) return probe(address, options.probe === 'ready');
-  if (options.watch === true) return watch(address);
-  const report = await ask(address);
-  if (options.json === true) process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
-  else process.stdout.write(formatStatus(report, styleFor(process.stdout, process.env)));
+  if (options.watch === true) return watch(options, redactor);
+  const found = await whereabouts(options, redactor);
+  const report = await askForStatus(found);
+  if (options.probe !== undefined) return probe(report, options.probe === 'ready');
+  if (found.problem !== undefined) process.stderr.write(outdated(found.problem));
+  process.stdout.write(shown(report, options));
   return report.ready ? exitCodes.ok : exitCodes.failed;
 }
 
-async function probe(address: ListenAddress, mustBeReady: boolean): Promise<number> {
-  const report = await ask(address);
+function shown(report: StatusReport, { json, watch }: StatusOptions): string {
+  if (json !== true) return formatStatus(report, styleFor(process.stdout, process.env));
+  return `${JSON.stringify(report, undefined, watch === true ? undefined : 2)}\n`;
+}
+
+function outdated({ code }: SatelliteError): string {
+  return `The configuration cannot be used as it is now; this satellite runs with an older one [${code}]\n\n`;
+}
+
+function probe(report: StatusReport, mustBeReady: boolean): number {
   const [first = '', ...more] = reasonsAgainst(report).map((reason) => withoutControls(reason).replace(/\s+/g, ' '));
   const reason = `${first}${more.length === 0 ? '' : `, and ${more.length} more`}`;
   const isGood = mustBeReady ? report.ready : report.live;
@@ -95,77 +99,25 @@ async function probe(address: ListenAddress, mustBeReady: boolean): Promise<numb
   return isGood ? exitCodes.ok : exitCodes.failed;
 }
 
-/** A satellite that is not there may come. */
-async function watch(address: ListenAddress): Promise<number> {
+/** A satellite that is not there may come; where nobody reads any more (`| head`), it ends. */
+async function watch(options: StatusOptions, redactor: Redactor): Promise<number> {
   const abort = new AbortController();
   void stopSignal().then(() => abort.abort());
   const { stdout } = process;
-  const style = styleFor(stdout, process.env);
+  stdout.on('error', () => abort.abort());
   const clear = stdout.isTTY === true ? '\u001b[H\u001b[2J\u001b[3J' : '';
   while (!abort.signal.aborted) {
-    const text = await ask(address).then(
-      (report) => formatStatus(report, style),
-      (error: SatelliteError) => `${error.message}\n`,
-    );
+    const text = await whereabouts(options, redactor)
+      .then(askForStatus)
+      .then(
+        (report) => shown(report, options),
+        (thrown) => {
+          const { code, message } = toSatelliteError(thrown);
+          return options.json === true ? `${JSON.stringify({ code, error: message })}\n` : `${message} [${code}]\n`;
+        },
+      );
     stdout.write(`${clear}${text}`);
     await systemClock.sleep(watchIntervalMs, abort.signal).catch(() => undefined);
   }
   return exitCodes.ok;
-}
-
-/** @throws SatelliteError `STATUS_UNREACHABLE` */
-function ask(address: ListenAddress): Promise<StatusReport> {
-  const { host, port } = reachable(address);
-  return new Promise((resolve, reject) => {
-    const fail = (reason: string) => reject(unreachable(address, reason));
-    const signal = AbortSignal.timeout(timeoutMs);
-    const request = get({ host, port, path: '/status.json', agent: false, signal }, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (text: string) => {
-        body += text;
-        if (body.length > maxAnswerBytes) request.destroy(new Error('the answer is too long'));
-      });
-      response.on('error', (error) => fail(error.message));
-      response.on('end', () => {
-        const report = response.statusCode === 200 ? parsed(body) : undefined;
-        if (report === undefined) fail('what answers there is no satellite');
-        else resolve(report);
-      });
-    });
-    request.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ECONNREFUSED') fail('nothing listens there');
-      else fail(signal.aborted ? `no answer within ${timeoutMs / 1000} s` : error.message);
-    });
-  });
-}
-
-/** Where everything is listened on, this machine is asked. */
-function reachable({ host, port }: ListenAddress): ListenAddress {
-  if (host === '0.0.0.0') return { host: '127.0.0.1', port };
-  return { host: host === '::' ? '::1' : host, port };
-}
-
-function parsed(body: string): StatusReport | undefined {
-  try {
-    const report = JSON.parse(body) as Partial<StatusReport> | null;
-    return typeof report?.live === 'boolean' && Array.isArray(report.parts) ? (report as StatusReport) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function unreachable({ host, port }: ListenAddress, reason: string): SatelliteError {
-  return new SatelliteError(`No satellite answers at ${host}:${port} (satellite.listen): ${reason}`, {
-    code: 'STATUS_UNREACHABLE',
-    kind: 'retryable',
-    hint: 'Is it running, on this machine, with this configuration? `satellite run --once` and `scan` do not listen.',
-  });
-}
-
-function listenIsOff(): SatelliteError {
-  return new SatelliteError('satellite.listen is off: the running satellite cannot be asked', {
-    code: 'LISTEN_OFF',
-    kind: 'config',
-    hint: 'Take `listen: off` out of the configuration and restart the satellite, or turn off the health check that asks.',
-  });
 }

@@ -1,13 +1,13 @@
+import { accessSync, constants } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { arch, platform, release } from 'node:os';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
-import type { ListenAddress } from '../config/config.ts';
-import { dataDirOf } from '../config/data-dir.ts';
+import type { SatelliteConfig } from '../config/config.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { shownConfig } from '../config/shown.ts';
 import { storePath } from '../daemon.ts';
@@ -15,10 +15,11 @@ import { SatelliteError, toSatelliteError } from '../errors.ts';
 import { lastLogLines } from '../ops/log-file.ts';
 import type { Redactor } from '../ops/redact.ts';
 import { tarOf } from '../ops/tar.ts';
-import { summariseStore } from '../store/summary.ts';
+import { type StoreSummary, summariseStore } from '../store/summary.ts';
 import { satelliteVersion } from '../version.ts';
 import { addHelpSections, configEnvironment } from './help.ts';
 import { type ConfigOption, configOption, load } from './load.ts';
+import { ask, askForStatus, usualDataDir, whereaboutsOf } from './running-satellite.ts';
 import { summaryOf, warningsOf } from './validate.ts';
 
 interface SupportBundleOptions extends ConfigOption {
@@ -39,7 +40,10 @@ export function registerSupportBundle(program: Command, redactor: Redactor): voi
     .command('support-bundle')
     .description('put what helps to find a fault into one file, without secrets, to send to whoever helps')
     .option(...configOption)
-    .option('-o, --output <file>', 'the file to write (default: satellite-support-<time>.tar.gz here)')
+    .option(
+      '-o, --output <file>',
+      'the file to write (default: satellite-support-<time>.tar.gz here, or in the data directory where nothing can be written here)',
+    )
     .action(async (options: SupportBundleOptions) => {
       await supportBundle(options, redactor);
     });
@@ -66,11 +70,11 @@ The file is readable by you alone (mode 0600).`,
 async function supportBundle({ output, config }: SupportBundleOptions, redactor: Redactor): Promise<void> {
   const nowMs = systemClock.now();
   const time = new Date(nowMs).toISOString().replace(/[-:]|\.\d+/g, '');
-  const path = resolve(output ?? `satellite-support-${time}.tar.gz`);
-  const parts = await collect(config === undefined ? {} : { config }, redactor);
+  const { parts, dataDir } = await collect(config === undefined ? {} : { config }, redactor);
+  const path = resolve(output ?? join(writableOf([process.cwd(), dataDir]), `satellite-support-${time}.tar.gz`));
   const report = reportOf(parts);
   const files = [{ file: 'contents.txt', text: report }, ...parts].flatMap(({ file, text }) =>
-    text === undefined ? [] : [{ name: `satellite-support/${file}`, content: Buffer.from(redactor.text(text)) }],
+    text === undefined ? [] : [{ name: `satellite-support/${file}`, content: Buffer.from(redactor.finished(text)) }],
   );
   try {
     await writeFile(path, await promisify(gzip)(tarOf(files, nowMs)), { mode: 0o600, flag: 'wx' });
@@ -85,28 +89,43 @@ async function supportBundle({ output, config }: SupportBundleOptions, redactor:
   process.stdout.write(`${report}\n${path} is written, readable by you alone (mode 0600).\n`);
 }
 
-async function collect(options: ConfigOption, redactor: Redactor): Promise<Part[]> {
+/** Of a container, the root is hardly ever writable. The first, where none is: the message names it. */
+function writableOf(folders: readonly [string, ...string[]]): string {
+  const writable = folders.find((folder) => {
+    try {
+      accessSync(folder, constants.W_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  return writable ?? folders[0];
+}
+
+async function collect(options: ConfigOption, redactor: Redactor): Promise<{ parts: Part[]; dataDir: string }> {
   const loaded = await loadOrReason(options, redactor);
   const versions = { file: 'versions.json', about: 'of the satellite and what it runs on', text: json(versionsNow()) };
   if ('reason' in loaded) {
-    const dataDir = await dataDirOf(undefined, { configPath: process.cwd(), env: process.env, cwd: process.cwd() });
+    const dataDir = await usualDataDir();
     const missing = 'the configuration cannot be used';
-    return [
+    const parts = [
       versions,
       { file: 'validate.txt', about: 'what is wrong with the configuration', text: loaded.reason },
       { file: 'config.json', about: 'the configuration', text: undefined, missing },
-      ...storedParts(dataDir),
-      ...servedFiles.map((served) => ({ ...served, text: undefined, missing })),
+      ...storedParts(dataDir, redactor),
+      ...(await servedParts({ dataDir })),
     ];
+    return { parts, dataDir };
   }
   const { satellite } = loaded.config;
-  return [
+  const parts = [
     versions,
     { file: 'validate.txt', about: 'what satellite validate says', text: `${warningsOf(loaded)}${summaryOf(loaded)}` },
     { file: 'config.json', about: 'the configuration as it is understood', text: json(shownConfig(loaded.config)) },
-    ...storedParts(satellite.dataDir),
-    ...(await servedParts(satellite.listen)),
+    ...storedParts(satellite.dataDir, redactor),
+    ...(await servedParts(satellite)),
   ];
+  return { parts, dataDir: satellite.dataDir };
 }
 
 async function loadOrReason(options: ConfigOption, redactor: Redactor): Promise<LoadedConfig | { reason: string }> {
@@ -118,8 +137,8 @@ async function loadOrReason(options: ConfigOption, redactor: Redactor): Promise<
 }
 
 /** From the data directory, whoever is at work there. */
-function storedParts(dataDir: string): Part[] {
-  const summary = summariseStore(storePath(dataDir));
+function storedParts(dataDir: string, redactor: Redactor): Part[] {
+  const summary = redactor.value(summariseStore(storePath(dataDir))) as StoreSummary;
   return [
     {
       file: 'log.jsonl',
@@ -136,36 +155,24 @@ function storedParts(dataDir: string): Part[] {
 }
 
 const servedFiles = [
-  { file: 'metrics.txt', about: 'metrics of the running satellite', path: '/metrics', mark: /^satellite_/m },
-  { file: 'status.json', about: 'status of the running satellite', path: '/status.json', mark: /^\s*\{/ },
+  { file: 'metrics.txt', about: 'metrics of the running satellite' },
+  { file: 'status.json', about: 'status of the running satellite' },
 ] as const;
 
-const askTimeoutMs = 3_000;
-const maxServedChars = 4 * 2 ** 20;
-
-/** From the satellite that runs on this machine, if one does. */
-async function servedParts(listen: ListenAddress | undefined): Promise<Part[]> {
-  return Promise.all(
-    servedFiles.map(async ({ file, about, path, mark }) => {
-      if (listen === undefined) return { file, about, text: undefined, missing: 'satellite.listen is off' };
-      const url = `http://${addressOf(listen)}${path}`;
-      try {
-        const answer = await fetch(url, { signal: AbortSignal.timeout(askTimeoutMs), redirect: 'error' });
-        const text = (await answer.text()).slice(0, maxServedChars);
-        if (answer.ok && mark.test(text)) return { file, about, text };
-        return { file, about, text: undefined, missing: `${url} answers something else (${answer.status})` };
-      } catch {
-        return { file, about, text: undefined, missing: `nothing answers at ${url}` };
-      }
-    }),
-  );
-}
-
-/** Where it listens on every address, this machine is one of them. */
-function addressOf({ host, port }: ListenAddress): string {
-  if (host === '0.0.0.0') return `127.0.0.1:${port}`;
-  if (host === '::') return `[::1]:${port}`;
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+/** From the satellite that works on this data directory, if one does. */
+async function servedParts(satellite: Pick<SatelliteConfig, 'dataDir' | 'listen'>): Promise<Part[]> {
+  const [metrics, status] = servedFiles;
+  try {
+    const found = whereaboutsOf(satellite);
+    const report = await askForStatus(found);
+    return [
+      { ...metrics, text: await ask(found.address, '/metrics') },
+      { ...status, text: json(report) },
+    ];
+  } catch (error) {
+    const missing = toSatelliteError(error).message;
+    return servedFiles.map((served) => ({ ...served, text: undefined, missing }));
+  }
 }
 
 function versionsNow(): object {

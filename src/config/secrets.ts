@@ -9,6 +9,8 @@ export const shortestSecret = 4;
 const shortestDistinct = 8;
 /** Of one kind of characters, it takes so many for no word of ours to be like it. */
 const longestWord = 16;
+/** Words in one, as names in JSON are. */
+const longestName = 24;
 
 /**
  * Whether a secret is like nothing that the satellite says itself: neither a word, nor a number, a time, an address or a
@@ -16,6 +18,8 @@ const longestWord = 16;
  */
 export function isDistinct(secret: string): boolean {
   if (secret.length < shortestDistinct || /^[\d\s.,:;+\-/_TZ]*$/.test(secret)) return false;
+  // bytesMax is a word, too.
+  if (/^[A-Za-z][a-z]*(?:[A-Z][a-z]+)*$/.test(secret)) return secret.length >= longestName;
   if (secret.length >= longestWord && !secret.includes('_')) return true;
   const kinds = [/[a-z]/, /.[A-Z]/s, /\d/, /[^A-Za-z0-9\s_.:/-]/];
   return kinds.filter((kind) => kind.test(secret)).length > 1;

@@ -69,7 +69,7 @@ export async function* crawlPullRequests(scan: Scan, repository: BitbucketReposi
 
 /** One that fails by itself must not keep back those behind it; a server that does not answer keeps back all. */
 function isOfItsOwn({ code, kind, statusCode }: SatelliteError): boolean {
-  if (code === 'BITBUCKET_PULL_REQUEST_MOVING') return true;
+  if (code === 'BITBUCKET_PULL_REQUEST_MOVING' || code === 'BITBUCKET_ANSWER_TOO_LARGE') return true;
   return statusCode !== undefined && (kind === 'retryable' || kind === 'gone' || kind === 'permission');
 }
 

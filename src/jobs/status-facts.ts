@@ -22,7 +22,10 @@ export interface StatusSources {
 /** How it stands, for those who look. Throws what the store throws. */
 export function statusFacts(sources: StatusSources): StatusFacts {
   const { config, store } = sources;
-  const { repositories, listed } = store.overview.failing(maxListed);
+  const { repositories, listed } = store.overview.failing(
+    config.integrations.map(({ id }) => id),
+    maxListed,
+  );
   return {
     integrations: config.integrations.map((integration) => integrationFacts(integration, sources)),
     spool: { ...store.pages.spoolSize(), bytesMax: config.satellite.store.maxBytes },

@@ -14,6 +14,9 @@ const codeClasses = ['2xx', '3xx', '4xx', '5xx', 'none'] as const;
 /** From a quick answer to the deadline of a diff. */
 const durationBuckets = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 
+/** Those that config/prometheus asks for by name. */
+const alertedCodes = ['INTERNAL'];
+
 /** More codes than there are; a number of series that cannot grow, whatever is logged. */
 const maxCodes = 300;
 
@@ -103,6 +106,10 @@ export class Metrics {
       this.#recordsPushed.inc({ type }, 0);
     }
     for (const outcome of jobOutcomes) this.#jobs.inc({ outcome }, 0);
+    for (const code of alertedCodes) {
+      this.#codes.add(code);
+      this.#errors.inc({ code }, 0);
+    }
   }
 
   /** @param statusCode undefined: no answer */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { DataType } from '../data-type.ts';
 import type { SatelliteError } from '../errors.ts';
@@ -25,6 +26,8 @@ export interface MonitorOptions {
   readonly version: string;
   /** Takes secrets out of what others said, before it gets into the report; undefined: there are none. */
   readonly redactor?: Pick<Redactor, 'text'>;
+  /** Undefined: a random one. */
+  readonly instance?: string;
   /** Metrics of the process, too. */
   readonly ofProcess?: boolean;
 }
@@ -53,6 +56,8 @@ const factsMaxAgeMs = 2_000;
  * Whoever does the work tells it here; it is asked by `report` alone.
  */
 export class Monitor {
+  /** Tells this process from any other that may answer in its place. */
+  readonly instance: string;
   readonly metrics: Metrics;
   readonly health: Health;
   readonly #clock: Clock;
@@ -67,9 +72,10 @@ export class Monitor {
   #facts = nothingYet;
   #factsAtElapsedMs = Number.NEGATIVE_INFINITY;
 
-  constructor({ clock, version, redactor, ofProcess = false }: MonitorOptions) {
+  constructor({ clock, version, redactor, instance = randomUUID(), ofProcess = false }: MonitorOptions) {
     this.#clock = clock;
     this.#version = version;
+    this.instance = instance;
     this.#redactor = redactor;
     this.#startedAtMs = clock.now();
     this.metrics = new Metrics({ version, ofProcess });
@@ -150,6 +156,7 @@ export class Monitor {
     if (this.#clock.elapsedMs() - this.#factsAtElapsedMs >= factsMaxAgeMs) this.#refresh();
     const nowMs = this.#clock.now();
     const report = statusReport({
+      instance: this.instance,
       version: this.#version,
       startedAtMs: this.#startedAtMs,
       nowMs,

@@ -99,6 +99,8 @@ export interface ReportedPart {
 /** What every view of the satellite is made of; `/status.json` is this (schemas/status.schema.json). */
 export interface StatusReport {
   readonly version: string;
+  /** Of this process: the next one has another. */
+  readonly instance: string;
   readonly at: string;
   readonly startedAt: string;
   readonly live: boolean;
@@ -165,6 +167,7 @@ const titles: Readonly<Record<PartName, string>> = {
 
 export interface ReportInput {
   readonly version: string;
+  readonly instance: string;
   readonly startedAtMs: number;
   readonly nowMs: number;
   readonly health: HealthReport;
@@ -173,12 +176,21 @@ export interface ReportInput {
 }
 
 /** A pure function of what is known. */
-export function statusReport({ version, startedAtMs, nowMs, health, facts, delivered }: ReportInput): StatusReport {
+export function statusReport({
+  version,
+  instance,
+  startedAtMs,
+  nowMs,
+  health,
+  facts,
+  delivered,
+}: ReportInput): StatusReport {
   const { integrations, spool, failing } = facts;
   // One that was never scanned has been behind since we began.
   const scannedToMs = Math.min(nowMs, ...integrations.map(({ lastScanToMs }) => lastScanToMs ?? startedAtMs));
   return {
     version,
+    instance,
     at: iso(nowMs),
     startedAt: iso(startedAtMs),
     live: health.live,

@@ -69,14 +69,19 @@ export class Overview {
     return Number(row?.n);
   }
 
-  /** @param limit of those that are listed */
-  failing(limit: number): { repositories: number; listed: FailingSlice[] } {
+  /**
+   * @param integrationIds that are configured: what failed of one that was removed is nobody's concern
+   * @param limit of those that are listed
+   */
+  failing(integrationIds: readonly string[], limit: number): { repositories: number; listed: FailingSlice[] } {
+    const ofThese = `SELECT * FROM (${failingSlices}) WHERE integration_id IN (SELECT value FROM json_each(?))`;
+    const ids = JSON.stringify(integrationIds);
     const counted = this.#database
-      .prepare(`SELECT count(*) AS n FROM (SELECT DISTINCT integration_id, repository_id FROM (${failingSlices}))`)
-      .get();
+      .prepare(`SELECT count(*) AS n FROM (SELECT DISTINCT integration_id, repository_id FROM (${ofThese}))`)
+      .get(ids);
     const rows = this.#database
-      .prepare(`SELECT * FROM (${failingSlices}) ORDER BY integration_id, repository_id, data_type LIMIT ?`)
-      .all(limit);
+      .prepare(`${ofThese} ORDER BY integration_id, repository_id, data_type LIMIT ?`)
+      .all(ids, limit);
     const listed = rows
       .filter(({ failure }) => isSealed(failure))
       .map((row) => ({

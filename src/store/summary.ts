@@ -1,6 +1,5 @@
 import { copyFileSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { toSatelliteError } from '../errors.ts';
 import { inspectStore, type StoreState } from './inspect.ts';
@@ -60,7 +59,8 @@ const queries: Readonly<Record<string, string>> = {
 };
 
 function contentOfCopy(path: string): Record<string, Record<string, unknown>[]> {
-  const folder = mkdtempSync(join(tmpdir(), 'satellite-summary-'));
+  // Beside the store: on a read-only root there may be no other place.
+  const folder = mkdtempSync(join(dirname(path), 'satellite-summary-'));
   try {
     const copy = join(folder, basename(path));
     // The log first: what is moved from it into the file in the meantime is then in both, and not in neither.

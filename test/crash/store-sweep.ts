@@ -92,7 +92,7 @@ function startOn(path: string): void {
     store.tryWrite(Date.now());
     store.jobs.accepting();
     store.pages.spoolSize();
-    store.overview.failing(100);
+    store.overview.failing(['4711'], 100);
     for (const { id, integrationId } of store.jobs.list()) {
       store.jobs.failures(id);
       store.coverage.lastScan(integrationId);

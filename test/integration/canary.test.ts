@@ -125,7 +125,12 @@ test('no secret, source line or comment leaves by any way, whatever the servers 
     tls: { cert_file: certificate.certFile, key_file: certificate.keyFile },
     rate_limit: { max_in_flight: 2 },
     ...login,
-    metadata: { backfill_days: 30, fetch_pr_commits: true, ...(name === 'basic' ? {} : { repos: 'ledger, moved' }) },
+    metadata: {
+      backfill_days: 30,
+      fetch_pr_commits: true,
+      ...(name === 'basic' ? {} : { repos: 'ledger, moved' }),
+      ...(name === 'git' ? { commit_source: 'git' } : {}),
+    },
   });
   const yml = {
     satellite: {
@@ -145,6 +150,7 @@ test('no secret, source line or comment leaves by any way, whatever the servers 
     integrations: [
       // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the satellite that fills it in
       integration('basic', { username: 'satellite', password: '${CANARY_PASSWORD}', token: secret.tokenBeside }),
+      integration('git', { username: 'satellite', password: secret.password }),
       integration('bearer', { authentication: 'bearer', token: secret.token }),
       integration('several', {
         authentication: 'multiple_api_keys',
@@ -203,7 +209,7 @@ test('no secret, source line or comment leaves by any way, whatever the servers 
     sei.fault({ match, times: 1, status: 500, headers: html, body: `<html>${echo}</html>` });
   }
 
-  const jobs = ['basic', 'bearer', 'several'].map((name) =>
+  const jobs = ['basic', 'git', 'bearer', 'several'].map((name) =>
     sei.addJob({ integrationId: name, shouldFetchRepos: true }),
   );
   const main = await run('run --once', withConfig('run', '--once'));
@@ -212,7 +218,7 @@ test('no secret, source line or comment leaves by any way, whatever the servers 
       .jobs()
       .filter(({ jobId }) => jobs.includes(jobId))
       .map(({ status }) => status),
-  ).toEqual(Array(3).fill('SUCCESS'));
+  ).toEqual(Array(4).fill('SUCCESS'));
   expect(main.exitCode).toBe(0);
   // The echoes did arrive, and what is not secret in them is shown.
   expect(main.stderr).toMatch(/"code":"BITBUCKET_SERVER_ERROR"[^\n]*\*\*\*/);
@@ -270,14 +276,26 @@ test('no secret, source line or comment leaves by any way, whatever the servers 
   places.push({ name: 'sent to SEI', bytes: proxy.sent() });
   places.push({ name: 'reports', bytes: Buffer.from(JSON.stringify([sei.jobs(), sei.agents()])) });
   places.push({ name: 'support bundle', bytes: gunzipSync(await readFile(bundle)) });
+  const clones = join(dataDir, 'clones');
+  for (const file of await readdir(clones, { recursive: true, withFileTypes: true })) {
+    // The objects are source by intention, packed; all beside them says where they came from.
+    if (!file.isFile() || /[\\/]objects(?:[\\/]|$)/.test(file.parentPath)) continue;
+    places.push({ name: `clone: ${file.name}`, bytes: await readFile(join(file.parentPath, file.name)) });
+  }
   for (const file of await readdir(dataDir)) {
+    if (file === 'clones') continue;
     const name = file.startsWith('satellite.db') ? 'store' : `data directory: ${file}`;
     places.push({ name, bytes: await readFile(join(dataDir, file)) });
   }
   for (const file of await readdir(out, { recursive: true, withFileTypes: true })) {
     if (file.isFile()) places.push({ name: 'scan --out', bytes: await readFile(join(file.parentPath, file.name)) });
   }
-  expect(places.map(({ name }) => name)).toEqual(expect.arrayContaining(['store', 'data directory: satellite.log']));
+  expect(places.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['store', 'data directory: satellite.log', 'clone: config']),
+  );
+  // Git was at work, and seen.
+  const processes = places.find(({ name }) => name === 'run --once: processes')?.bytes.toString('latin1');
+  expect(processes).toMatch(/git\0[\s\S]*fetch/);
   expect(findCanaries(canaries, places)).toEqual([]);
 
   // The search does find: what SEI is to have is there.

@@ -75,6 +75,11 @@ afterEach(async () => {
   await folder.remove();
 });
 
+interface StartOptions {
+  readonly wrapper?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -83,7 +88,7 @@ async function freePort(): Promise<number> {
   return free;
 }
 
-function start(args: readonly string[], options: { wrapper?: readonly string[] } = {}) {
+function start(args: readonly string[], options: StartOptions = {}) {
   const satellite = new SatelliteProcess(folder.path, args, options);
   running.add(satellite);
   return { child: satellite.child, finished: satellite.finished() };
@@ -95,7 +100,7 @@ async function satelliteSays(...args: string[]) {
 }
 
 /** Waits until all five views, `satellite status` among them, say the same, and it is this. */
-async function expectAllToSay(ready: boolean, failing: readonly string[]): Promise<void> {
+async function expectAllToSay(ready: boolean, failing: readonly string[], options: StartOptions = {}): Promise<void> {
   const view = { ready, failing: [...failing].sort() };
   const wanted = { live: true, json: view, readyz: view, metrics: view, page: view, status: view };
   const deadlineMs = performance.now() + noticeMs;
@@ -105,7 +110,7 @@ async function expectAllToSay(ready: boolean, failing: readonly string[]): Promi
       // The cheap views first: starting a process for each look would take both cores.
       views = await viewsOf(port);
       expect(views).toEqual(wanted);
-      const status = await satelliteSays('status');
+      const status = await start(['status'], options).finished;
       views = await viewsOf(port, status.stdout);
       expect(views).toEqual(wanted);
       expect(status.exitCode).toBe(ready ? 0 : 1);
@@ -451,4 +456,102 @@ testBuilt('status says so where nothing runs, where something else answers, and 
     exitCode: 78,
     stderr: expect.stringContaining('satellite.listen is off'),
   });
+});
+
+testBuilt(
+  'the probe finds the process that runs, whatever has become of its configuration since',
+  async () => {
+    const file = join(folder.path, 'satellite.yml');
+    const dataDir = join(folder.path, 'data');
+    configure({ data_dir: undefined });
+    const env = { STATE_DIRECTORY: dataDir };
+    const satellite = start(['run'], { env });
+    const probe = async () => {
+      const { exitCode, stdout } = await start(['status', '--probe', '--config', file], { env }).finished;
+      return { exitCode, stdout };
+    };
+    await expectAllToSay(true, [], { env });
+    const good = readFileSync(file, 'utf8');
+    for (const changed of [
+      good.replace(`127.0.0.1:${port}`, '127.0.0.1:1'),
+      good.replace(`127.0.0.1:${port}`, 'off'),
+      good.replace('scheduling_interval', 'sheduling').replace('"tenant"', '"tennant"'),
+      '{',
+    ]) {
+      writeFileSync(file, changed);
+      expect(await probe()).toEqual({ exitCode: 0, stdout: 'live, ready\n' });
+    }
+    const { stderr, exitCode } = await start(['status', '--config', file], { env }).finished;
+    expect([exitCode, stderr]).toEqual([0, expect.stringContaining('runs with an older one [CONFIG_INVALID]')]);
+
+    // Another file is another satellite's.
+    writeFileSync(join(folder.path, 'other.yml'), '{');
+    const other = start(['status', '--probe', '--config', join(folder.path, 'other.yml')], { env });
+    expect((await other.finished).exitCode).toBe(78);
+
+    // What a crash leaves behind names nobody that answers.
+    writeFileSync(file, good);
+    satellite.child.kill('SIGKILL');
+    await satellite.finished;
+    expect((await probe()).exitCode).toBe(69);
+  },
+  outageMs,
+);
+
+testBuilt(
+  'the answer of another satellite that has the port is not taken for our own',
+  async () => {
+    const first = start(['run']);
+    await expectAllToSay(true, []);
+    const file = join(folder.path, 'second.yml');
+    const config = JSON.parse(readFileSync(join(folder.path, 'satellite.yml'), 'utf8'));
+    const dataDir = join(folder.path, 'second');
+    writeFileSync(file, JSON.stringify({ ...config, satellite: { ...config.satellite, data_dir: dataDir } }));
+    const second = start(['run', '--config', file]);
+    for (let looks = 0; looks < 100 && !existsSync(join(dataDir, 'satellite.db')); looks++) await delay(100);
+    await delay(500);
+    const asked = await start(['status', '--probe', '--config', file]).finished;
+    expect([asked.exitCode, asked.stderr]).toEqual([69, expect.stringContaining('another satellite answers there')]);
+    const bundled = await start(['support-bundle', '--config', file, '--output', join(folder.path, 'b.tgz')]).finished;
+    expect(bundled.stdout).toMatch(/left out {2}metrics\.txt .*another satellite answers there/);
+    // Once the first is gone, its port is had.
+    await stop(first);
+    for (let looks = 0; looks < 40; looks++) {
+      if ((await start(['status', '--probe', '--config', file]).finished).exitCode === 0) break;
+      await delay(250);
+    }
+    expect((await start(['status', '--probe', '--config', file]).finished).exitCode).toBe(0);
+    await stop(second);
+  },
+  outageMs,
+);
+
+testBuilt(
+  'status --watch goes on until nobody reads it, and --json is a line each time',
+  async () => {
+    const satellite = start(['run']);
+    await expectAllToSay(true, []);
+    const watching = start(['status', '--watch', '--json']);
+    let seen = '';
+    watching.child.stdout?.on('data', (text) => {
+      seen += String(text);
+    });
+    for (let looks = 0; looks < 100 && seen.split('\n').length < 3; looks++) await delay(100);
+    const lines = seen.split('\n').slice(0, 2);
+    expect(lines.map((line) => JSON.parse(line).ready)).toEqual([true, true]);
+    watching.child.stdout?.destroy();
+    expect((await watching.finished).exitCode).toBe(0);
+    const readable = start(['status', '--watch']);
+    readable.child.stdout?.once('data', () => readable.child.kill('SIGINT'));
+    expect(await readable.finished).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^satellite .*: ready$/m),
+    });
+    await stop(satellite);
+  },
+  outageMs,
+);
+
+testBuilt.each([['--json'], ['--watch']])('status --probe %s makes no sense', async (option) => {
+  expect((await satelliteSays('status', '--probe', option)).exitCode).toBe(64);
 });

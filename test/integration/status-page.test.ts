@@ -105,7 +105,12 @@ interface Shown {
 
 async function show(
   facts: StatusFacts,
-  options: { prepare?: (monitor: Monitor) => void; width?: number; colorScheme?: 'light' | 'dark' },
+  options: {
+    prepare?: (monitor: Monitor) => void;
+    width?: number;
+    colorScheme?: 'light' | 'dark';
+    javaScriptEnabled?: boolean;
+  },
   look: (shown: Shown) => Promise<void>,
 ): Promise<void> {
   const { monitor, clock } = monitorOf(facts, nowMs - 47 * 3_600_000);
@@ -121,7 +126,11 @@ async function show(
   monitor.health.beat();
   const server = await HealthServer.listen({ host: '127.0.0.1', port: 0 }, monitor, new Redactor());
   const viewport = { width: options.width ?? 1100, height: 900 };
-  const context = await browser.newContext({ viewport, colorScheme: options.colorScheme ?? 'light' });
+  const context = await browser.newContext({
+    viewport,
+    colorScheme: options.colorScheme ?? 'light',
+    javaScriptEnabled: options.javaScriptEnabled ?? true,
+  });
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('console', (message) => complaints.push(message.text()));
@@ -214,6 +223,52 @@ inBrowser('a running scan shows how far it is, by name', async () => {
     await page.screenshot({ path: join(pictures, 'busy.png'), fullPage: true });
   });
 });
+
+inBrowser('throttling, a spool that fills, a scan that failed, and the version', async () => {
+  const lastJob = { outcome: 'failure', endedAtMs: nowMs - 60_000, seconds: 4, failures: 0 } as const;
+  const troubled: StatusFacts = {
+    ...busy,
+    integrations: busy.integrations.map((integration, index) =>
+      index === 0
+        ? { ...integration, requests: { ...integration.requests, paused: true } }
+        : { ...integration, lastJob: { ...lastJob, code: 'NOTHING_READABLE', reason: 'No repository could be read' } },
+    ),
+    spool: { ...busy.spool, bytes: 2 ** 31 * 0.9 },
+  };
+  await show(troubled, {}, async ({ page }) => {
+    const [first, second] = ['4711', '4712'].map((id) => page.getByRole('article', { name: `Integration ${id}` }));
+    expect(await first?.innerText()).toContain('paused: Bitbucket asked for patience');
+    expect(await second?.innerText()).toContain('the last one failed: No repository could be read (NOTHING_READABLE)');
+    expect(await second?.innerText()).toContain('last scan failed');
+    const spool = page.getByRole('region', { name: 'Spool' });
+    expect(await spool.innerText()).toMatch(/12 pages wait for SEI[\s\S]*1\.8 GiB of 2\.0 GiB[\s\S]*waited for/);
+    const bar = spool.getByRole('progressbar', { name: 'Spool in use' });
+    expect([await bar.getAttribute('class'), Number(await bar.getAttribute('max'))]).toEqual(['full', 2 ** 31]);
+    expect(await page.getByRole('contentinfo').innerText()).toContain('Version 1.2.3');
+    await page.screenshot({ path: join(pictures, 'troubled.png'), fullPage: true });
+  });
+  await show(busy, {}, async ({ page }) => {
+    const scan = page.getByRole('article', { name: 'Integration 4711' });
+    expect(await scan.innerText()).toContain('2 times in this scan');
+    const charts = page.getByRole('img', { name: /^Pull requests per hour in the last 48 hours: \d/ });
+    expect(await charts.count()).toBe(1);
+    expect(await charts.locator('rect').count()).toBeGreaterThan(10);
+  });
+});
+
+inBrowser(
+  'without JavaScript it shows the same, and refreshes, too',
+  async () => {
+    await show(withGaps, { prepare: outage, javaScriptEnabled: false }, async ({ page, monitor }) => {
+      expect(await page.getByRole('heading', { level: 1 }).innerText()).toBe('Work cannot go on');
+      expect(await page.getByRole('article').count()).toBe(2);
+      monitor.health.worked('bitbucket', '4711');
+      monitor.health.worked('sei_key');
+      await page.getByRole('heading', { level: 1, name: 'Working, with gaps' }).waitFor({ timeout: 20_000 });
+    });
+  },
+  40_000,
+);
 
 inBrowser('a name that is a script is a name', async () => {
   await show(withGaps, {}, async ({ page }) => {

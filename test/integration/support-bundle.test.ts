@@ -1,5 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -77,7 +78,7 @@ test('where nothing runs: versions, configuration, what validate says, the last 
   ]);
   expect(stdout).toContain(files['contents.txt']);
   expect(stdout).toMatch(/ {2}put in {4}log\.jsonl +the last log lines\n/);
-  expect(stdout).toMatch(/ {2}left out {2}metrics\.txt +metrics of the running satellite: satellite\.listen is off\n/);
+  expect(stdout).toMatch(/ {2}left out {2}metrics\.txt +metrics of the running satellite: satellite\.listen is off/);
   expect(JSON.parse(files['versions.json'] ?? '')).toMatchObject({ node: process.versions.node, sqlite: /^3\./ });
   expect(files['validate.txt']).toMatch(/unknown key, did you mean fetch_commit_files\?[\s\S]*is valid/);
   expect(JSON.parse(files['config.json'] ?? '')).toMatchObject({
@@ -124,23 +125,66 @@ test('while a satellite works on the store: also what is only in its log yet, an
   }
 });
 
-test('metrics and status come from the satellite that listens, and from nobody else', async () => {
+test('metrics and status come from the satellite that works on the data directory, and from nobody else', async () => {
+  const status = { live: true, ready: true, parts: [], instance: 'mine' };
   const answers: Record<string, string> = {
     '/metrics': `# HELP\nsatellite_build_info{by="${password}"} 1\n`,
-    '/status.json': '<html>another program</html>',
+    '/status.json': JSON.stringify(status),
   };
   const server = createServer(({ url = '' }, response) => response.end(answers[url]));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const served = (instance: string) => ({ instance, host: '127.0.0.1', port, config: 'satellite.yml' });
   try {
-    await configured({ listen: `127.0.0.1:${(server.address() as AddressInfo).port}` });
-    const { stdout } = await bundle();
+    const dataDir = await configured({ listen: `127.0.0.1:${port}` });
+    expect((await bundle()).stdout).toMatch(/left out {2}metrics\.txt .*another satellite answers there/);
+    await rm(join(folder.path, 'bundle.tar.gz'));
+    await writeFile(join(dataDir, 'satellite.serving'), JSON.stringify(served('one that is no more')));
+    expect((await bundle()).stdout).toMatch(/left out {2}status\.json .*another satellite answers there/);
+    await rm(join(folder.path, 'bundle.tar.gz'));
+    await writeFile(join(dataDir, 'satellite.serving'), JSON.stringify(served('mine')));
+    await bundle();
     expect(unpacked()['metrics.txt']).toBe('# HELP\nsatellite_build_info{by="***"} 1\n');
-    expect(unpacked()['status.json']).toBeUndefined();
-    expect(stdout).toMatch(/left out {2}status\.json .* answers something else \(200\)/);
+    expect(JSON.parse(unpacked()['status.json'] ?? '')).toEqual(status);
+    await rm(join(folder.path, 'bundle.tar.gz'));
+    answers['/metrics'] = 'x'.repeat(5 * 2 ** 20);
+    expect((await bundle()).stdout).toMatch(/left out {2}metrics\.txt .*too long/);
+    await rm(join(folder.path, 'bundle.tar.gz'));
+    answers['/status.json'] = '<html>another program</html>';
+    expect((await bundle()).stdout).toMatch(/left out {2}status\.json .*what answers there is no satellite/);
   } finally {
     server.close();
   }
 });
+
+// Root may write wherever it likes.
+(process.getuid?.() === 0 && !existsSync('/usr/bin/setpriv') ? test.skip : test)(
+  'where neither /tmp nor the working directory can be written, the data directory will do',
+  async () => {
+    const dataDir = await configured();
+    new Store(join(dataDir, 'satellite.db')).close();
+    const command = [process.execPath, program, 'support-bundle', '--config', join(folder.path, 'satellite.yml')];
+    if (process.getuid?.() === 0) {
+      execFileSync('chown', ['-R', '65532', folder.path]);
+      command.unshift('setpriv', '--reuid=65532', '--clear-groups', '--');
+    }
+    const nowhere = join(folder.path, 'nowhere');
+    const [name = '', ...args] = command;
+    const stdout = execFileSync(name, args, {
+      cwd: '/',
+      env: { PATH: process.env.PATH, TMPDIR: nowhere },
+      encoding: 'utf8',
+    });
+    expect(stdout).toContain(`${dataDir}/satellite-support-`);
+    expect(stdout).toContain('the store is free');
+    const [file = ''] = (await readdir(dataDir)).filter((each) => each.endsWith('.tar.gz'));
+    const store = execFileSync('tar', ['-xzOf', join(dataDir, file), 'satellite-support/store.json'], {
+      encoding: 'utf8',
+    });
+    expect(JSON.parse(store)).toMatchObject({ state: 'free', content: { jobs: [] } });
+    expect((await readdir(dataDir)).filter((each) => each.startsWith('satellite-summary-'))).toEqual([]);
+  },
+);
 
 test('with a configuration that cannot be used it says what is wrong with it', async () => {
   await writeFile(join(folder.path, 'satellite.yml'), `satellite:\n  api_key: ${apiKey}\n  urll: x\n`, { mode: 0o600 });

@@ -36,7 +36,7 @@ async function fill(folder: string): Promise<void> {
   for (const path of productionPackages(await readJson(inProject('package-lock.json')), projectFolder)) {
     await copyPackage(inProject(path), join(folder, path));
   }
-  for (const path of ['schemas', 'config', 'satellite.yml.example', 'README.md', 'CHANGELOG.md']) {
+  for (const path of ['schemas', 'config', 'satellite.yml.example', 'README.md', 'SECURITY.md', 'CHANGELOG.md']) {
     await cp(inProject(path), join(folder, path), { recursive: true });
   }
 

@@ -76,7 +76,8 @@ export class SatelliteProcess {
     options: { stdio?: StdioOptions; env?: NodeJS.ProcessEnv; wrapper?: readonly string[] } = {},
   ) {
     const command = [...(options.wrapper ?? []), process.execPath, program, ...args];
-    this.child = spawn(command[0] ?? '', [...command.slice(1), '--config', join(folder, 'satellite.yml')], {
+    const config = args.includes('--config') ? [] : ['--config', join(folder, 'satellite.yml')];
+    this.child = spawn(command[0] ?? '', [...command.slice(1), ...config], {
       cwd: folder,
       stdio: options.stdio ?? 'pipe',
       env: { ...process.env, ...options.env },

@@ -52,14 +52,14 @@ test('it has all that the program loads', async () => {
   const path = join(scratch, 'satellite.yml');
   const config = `satellite:
   tenant: aBcDeFgHiJkLmNoPqRsTuV
-  api_key: a-key
+  api_key: a-key-5f1c
   url: https://app.harness.io/gratis/sei/api
 integrations:
   - id: "4711"
     application: bitbucket_server
     url: https://bitbucket.example.com
     username: sei-reader
-    api_key: another-key
+    api_key: another-key-7d2e
 `;
   await writeFile(path, config, { mode: 0o600 });
   expect(await packaged(['validate', '--strict', '--config', path])).toMatchObject({ exitCode: 0, stderr: '' });
@@ -76,6 +76,7 @@ test('it has what an operator needs, and none of the tests and tools', async () 
   expect((await readdir(installed)).sort()).toEqual([
     'CHANGELOG.md',
     'README.md',
+    'SECURITY.md',
     'bin',
     'config',
     'dist',

@@ -82,3 +82,12 @@ test('the configuration is a credential, and the state private', () => {
   ]).toEqual([['yes'], ['satellite'], ['0700'], ['0077']]);
   expect([valuesOf('MemoryMax'), valuesOf('TimeoutStopSec'), valuesOf('LimitCORE')]).toEqual([['256M'], ['15'], ['0']]);
 });
+
+test('a reload is SIGHUP to the satellite itself', () => {
+  expect(valuesOf('ExecReload')).toEqual(['/bin/kill -HUP $MAINPID']);
+});
+
+test('of the system calls it gets those of a service, and none that takes privileges or changes limits', () => {
+  expect(valuesOf('SystemCallFilter')).toEqual(['@system-service', '~@privileged @resources']);
+  expect(valuesOf('SystemCallErrorNumber')).toEqual(['EPERM']);
+});

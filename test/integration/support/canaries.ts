@@ -122,13 +122,19 @@ export async function startRecordingProxy(login: string) {
   };
 }
 
-/** Arguments and environment of the children of a process, and its own arguments, looked at until it is stopped. */
+/** Arguments and environment of all that a process has started, and its own arguments, looked at until it is stopped. */
 export function watchProcesses(pid: number | undefined): () => Buffer {
   const seen: Buffer[] = [];
   const look = () => {
-    seen.push(readOrNothing(`/proc/${pid}/cmdline`));
+    const own = readOrNothing(`/proc/${pid}/cmdline`);
+    seen.push(own);
     for (const child of childrenOf(pid)) {
-      seen.push(readOrNothing(`/proc/${child}/cmdline`), readOrNothing(`/proc/${child}/environ`));
+      // Read before and after: one that is forked and not yet another program shows what its parent has.
+      const [before, environment, after] = ['cmdline', 'environ', 'cmdline'].map((file) =>
+        readOrNothing(`/proc/${child}/${file}`),
+      );
+      const isItself = before !== undefined && !before.equals(own) && before.equals(after ?? own);
+      if (isItself) seen.push(before, environment ?? before);
     }
   };
   look();
@@ -139,11 +145,12 @@ export function watchProcesses(pid: number | undefined): () => Buffer {
   };
 }
 
-function childrenOf(pid: number | undefined): string[] {
+function childrenOf(pid: number | string | undefined): string[] {
   try {
-    return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
       readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean),
     );
+    return children.flatMap((child) => [child, ...childrenOf(child)]);
   } catch {
     return [];
   }

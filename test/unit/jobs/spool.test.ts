@@ -237,7 +237,7 @@ describe('what becomes durable with a page', () => {
     expect(store.slices.get(slice(1))?.state).toBe('failed');
     expect(itemsOf(store, slice(1))).toEqual([0]);
     expect(store.jobs.failures('a')).toEqual([{ message: 'no', url: 'u' }]);
-    expect(store.overview.failing(10)).toMatchObject({ repositories: 1, listed: [{ failure }] });
+    expect(store.overview.failing(['7', '1'], 10)).toMatchObject({ repositories: 1, listed: [{ failure }] });
   });
 
   test('are the pull requests found, with or without something to send', async () => {

@@ -108,10 +108,15 @@ test('whatever a secret is like, numbers, times and our own words stay, and what
   const redactor = new Redactor();
   const facts = { ...idleFacts, spool: { ...idleFacts.spool, pages: 3, bytes: 2147 } };
   const plain = await servedMonitor(facts);
+  const withoutInstance = (body: string) => body.replace(/"instance": ".*"/, '');
   const served = await servedMonitor(facts, redactor);
   redactor.learn(words);
   try {
-    for (const path of paths) expect((await ask(served.port, path)).body).toBe((await ask(plain.port, path)).body);
+    for (const path of paths) {
+      expect(withoutInstance((await ask(served.port, path)).body)).toBe(
+        withoutInstance((await ask(plain.port, path)).body),
+      );
+    }
     for (const word of words) {
       served.monitor.health.failed('sei', { code: 'SEI_SERVER_ERROR', message: `It said ${word}.`, hint: 'Mend it.' });
       for (const path of ['/', '/readyz', '/status.json']) {

@@ -91,7 +91,8 @@ test('warnings and errors are counted by their code; a code that varies cannot m
   const text = await textOf(monitor);
   expect(sampleOf(text, 'satellite_errors_total{code="A_CODE"}')).toBe(2);
   expect(text.match(/^satellite_errors_total/gm)?.length).toBeLessThan(310);
-  expect(sampleOf(text, 'satellite_errors_total{code="OTHER"}')).toBe(701);
+  expect(sampleOf(text, 'satellite_errors_total{code="OTHER"}')).toBe(702);
+  expect(sampleOf(text, 'satellite_errors_total{code="INTERNAL"}')).toBe(0);
 });
 
 test('an integration that was never scanned is behind since the start', async () => {

@@ -39,7 +39,7 @@ describe('what fails', () => {
   test('fails before and after SEI knows of it, once, since it first did', () => {
     const store = new Store(':memory:');
     scanned(store, 'a', 'failed', 10_000);
-    const seen = () => store.overview.failing(10);
+    const seen = () => store.overview.failing(['7'], 10);
     expect(seen()).toMatchObject({ repositories: 1, listed: [{ repositoryId: 1, dataType: 'commits' }] });
     acknowledged(store, 'a', 20_000);
     expect(seen()).toEqual({
@@ -58,12 +58,12 @@ describe('what fails', () => {
     scanned(store, 'a', 'failed', 10_000);
     acknowledged(store, 'a', 20_000);
     scanned(store, 'b', 'done', 30_000);
-    expect(store.overview.failing(10)).toEqual({ repositories: 0, listed: [] });
+    expect(store.overview.failing(['7'], 10)).toEqual({ repositories: 0, listed: [] });
     acknowledged(store, 'b', 40_000);
-    expect(store.overview.failing(10)).toEqual({ repositories: 0, listed: [] });
+    expect(store.overview.failing(['7'], 10)).toEqual({ repositories: 0, listed: [] });
     scanned(store, 'c', 'failed', 50_000);
     acknowledged(store, 'c', 60_000);
-    expect(store.overview.failing(10)).toMatchObject({ listed: [{ sinceMs: 60_000 }] });
+    expect(store.overview.failing(['7'], 10)).toMatchObject({ listed: [{ sinceMs: 60_000 }] });
   });
 
   test('does not fail for ever when it was deleted or is not selected any more, but its gap stays', () => {
@@ -72,11 +72,11 @@ describe('what fails', () => {
     acknowledged(store, 'a', 20_000);
     scanned(store, 'b', 'done', 30_000, [2]);
     acknowledged(store, 'b', 40_000);
-    expect(store.overview.failing(10).repositories).toBe(0);
+    expect(store.overview.failing(['7'], 10).repositories).toBe(0);
     expect(store.coverage.hasGap({ id: 'c', integrationId: '7', fromMs: 5_000 }, 1, 'commits')).toBe(true);
     scanned(store, 'c', 'failed', 50_000);
     acknowledged(store, 'c', 60_000);
-    expect(store.overview.failing(10)).toMatchObject({ repositories: 1, listed: [{ sinceMs: 60_000 }] });
+    expect(store.overview.failing(['7'], 10)).toMatchObject({ repositories: 1, listed: [{ sinceMs: 60_000 }] });
   });
 
   test('is counted in full where it is listed in part', () => {
@@ -87,7 +87,8 @@ describe('what fails', () => {
       store.slices.finish(commitsOf('a', id), 'failed', [], failure(1));
       store.slices.finish(pullRequestsOf('a', id), 'failed', [], failure(1));
     }
-    const { repositories, listed } = store.overview.failing(10);
+    expect(store.overview.failing(['8'], 10)).toEqual({ repositories: 0, listed: [] });
+    const { repositories, listed } = store.overview.failing(['7'], 10);
     expect([repositories, listed.length]).toEqual([30, 10]);
   });
 });
@@ -123,7 +124,7 @@ test('a store of the version before opens with its pages, whose age nobody noted
   old.close();
   const store = new Store(path);
   expect(store.pages.spoolSize()).toEqual({ pages: 1, bytes: 4, oldestAddedAtMs: undefined });
-  expect(store.overview.failing(10)).toEqual({ repositories: 0, listed: [] });
+  expect(store.overview.failing(['7'], 10)).toEqual({ repositories: 0, listed: [] });
   store.pages.add({ jobId: 'a', dataType: 'commits', number: 1 }, 1, Buffer.from('x'));
   expect(Math.abs(Date.now() - (store.pages.spoolSize().oldestAddedAtMs ?? 0))).toBeLessThan(5_000);
   store.close();
