@@ -34,10 +34,12 @@ export function noteServing(dataDir: string, serving: Serving | undefined): void
   renameSync(`${path}.new`, path);
 }
 
-/** Undefined: it cannot be told, since there is no such folder here or this user may not look; null: nowhere. */
+/** Undefined: it cannot be told, since no satellite's folder is here or this user may not look; null: nowhere. */
 export function servingOf(dataDir: string): Serving | null | undefined {
   try {
-    if (!readdirSync(dataDir).includes('satellite.serving')) return null;
+    const files = readdirSync(dataDir);
+    // Without a store, this is not the folder that the satellite sees: it may be a mount within its container.
+    if (!files.includes('satellite.serving')) return files.includes('satellite.db') ? null : undefined;
     const { instance, host, port, config } = JSON.parse(readFileSync(servingPath(dataDir), 'utf8')) as Partial<Serving>;
     const isWhole = typeof instance === 'string' && typeof host === 'string' && typeof port === 'number';
     return isWhole && typeof config === 'string' ? { instance, host, port, config } : null;

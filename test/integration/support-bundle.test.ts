@@ -137,6 +137,7 @@ test('metrics and status come from the satellite that works on the data director
   const served = (instance: string) => ({ instance, host: '127.0.0.1', port, config: 'satellite.yml' });
   try {
     const dataDir = await configured({ listen: `127.0.0.1:${port}` });
+    new Store(join(dataDir, 'satellite.db')).close();
     expect((await bundle()).stdout).toMatch(/left out {2}metrics\.txt .*another satellite answers there/);
     await rm(join(folder.path, 'bundle.tar.gz'));
     await writeFile(join(dataDir, 'satellite.serving'), JSON.stringify(served('one that is no more')));

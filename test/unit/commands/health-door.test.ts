@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -17,6 +17,7 @@ import { RecordingLogger } from '../jobs/recording-logger.ts';
 let dataDir: string;
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'satellite-door-'));
+  writeFileSync(join(dataDir, 'satellite.db'), '');
 });
 afterEach(() => rm(dataDir, { recursive: true }));
 
@@ -103,6 +104,8 @@ test('the data directory says where it is open, and nothing once it is closed', 
   const port = await freePort();
   const { door, open } = setUp();
   expect(servingOf(join(dataDir, 'missing'))).toBeUndefined();
+  // Somebody's folder, but no satellite's: it may be a mount within a container.
+  expect(servingOf(tmpdir())).toBeUndefined();
   expect(servingOf(dataDir)).toBeNull();
   await open('127.0.0.1', port);
   expect(JSON.parse(readFileSync(join(dataDir, 'satellite.serving'), 'utf8'))).toEqual({
