@@ -5,4 +5,6 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/test/strip-types.js' },
   testTimeout: 60_000,
+  // Most of the time goes into waiting: one worker less than there are processors would be one.
+  maxWorkers: 2,
 };

@@ -249,7 +249,7 @@ testBuilt(
     configure({ store: { max_bytes: 64 * 2 ** 20 }, data_dir: join(folder.path, 'data') });
     expect((await satelliteSays('run', '--once')).exitCode).toBe(0);
     const store = new DatabaseSync(join(folder.path, 'data', 'satellite.db'));
-    store.exec('CREATE TABLE ballast (bytes BLOB); INSERT INTO ballast VALUES (zeroblob(67108864))');
+    store.exec("INSERT INTO meta (key, value) VALUES ('ballast', hex(zeroblob(33554432)))");
     store.close();
     const satellite = start(['run']);
     await expectAllToSay(true, []);

@@ -371,15 +371,26 @@ test('refused credentials fail the job with one request, and the next job withou
 });
 
 test('pages that SEI refuses for their size are cut smaller until it takes them', async () => {
-  const world = await setUp([{ projectKey: 'PAY', slug: 'ledger', gitDir: tricky.gitDir }], {
-    sei: { maxPushBytes: 12_000 },
+  const gitDir = join(folder.path, 'many.git');
+  const { commitCount } = await writeSyntheticRepository(gitDir, {
+    seed: 4,
+    commits: 900,
+    files: 10,
+    mergeEvery: 0,
+    startMs: Date.UTC(2026, 0, 1),
+    intervalMs: 3_600_000,
+    authors: 4,
+  });
+  const world = await setUp([{ projectKey: 'PAY', slug: 'ledger', gitDir }], {
+    sei: { maxPushBytes: 130_000 },
+    metadata: wholeHistory,
   });
   try {
     const jobId = world.sei.addJob({ integrationId });
     expect(await world.runOnce()).toBe(0);
     expect(world.sei.violations).toEqual([]);
     expect(world.sei.pages(jobId).length).toBeGreaterThan(8);
-    expect(world.sei.ingested(jobId).commits).toHaveLength(tricky.mainCount);
+    expect(world.sei.ingested(jobId).commits).toHaveLength(commitCount);
     const codes = world.logged.map(({ fields }) => (fields as { code?: string } | undefined)?.code);
     expect(codes).toContain('SEI_PAGE_TOO_LARGE');
   } finally {
