@@ -990,6 +990,7 @@ describe('the server', () => {
       resource: 'commits',
       path: `/rest/api/latest${R}/commits`,
       query: 'limit=1',
+      isAnonymous: false,
       status: 200,
       atMs: expect.any(Number),
     });

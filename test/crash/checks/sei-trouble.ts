@@ -11,7 +11,7 @@ import type { SatelliteOptions } from '../satellite.ts';
 import { World, type WorldOptions } from '../world.ts';
 
 const plan: readonly RepositoryPlan[] = [
-  { projectKey: 'PAY', slug: 'ledger', commits: 40 },
+  { projectKey: 'PAY', slug: 'ledger', commits: 120 },
   { projectKey: 'WEB', slug: 'shop', commits: 8 },
 ];
 

@@ -3,6 +3,8 @@ export interface LoggedRequest {
   readonly resource: string;
   readonly path: string;
   readonly query: string;
+  /** Without credentials. */
+  readonly isAnonymous: boolean;
   /** 0 while there is no answer, and for ever when the connection was reset before one. */
   status: number;
   /** Milliseconds since the simulator was started. */

@@ -70,7 +70,8 @@ export class SimulatorServer {
     const found = this.#find(path);
     const resource = found instanceof Error ? 'unknown' : (found?.route.resource ?? 'unknown');
     const atMs = performance.now() - this.#startedAt;
-    const logged = { method: request.method ?? 'GET', resource, path, query, status: 0, atMs };
+    const isAnonymous = request.headers.authorization === undefined;
+    const logged = { method: request.method ?? 'GET', resource, path, query, isAnonymous, status: 0, atMs };
     this.requests.begin(logged);
     const client = new AbortController();
     response.once('close', () => {
