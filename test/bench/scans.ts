@@ -26,6 +26,14 @@ interface Kind {
   readonly latency: Latency;
   /** Of satellite and bare loop, one after the other. */
   readonly pairs: number;
+  /** Measured already, as it asks for the same with the same latency; `none`: not of interest. */
+  readonly baseline?: Baseline | 'none';
+}
+
+interface Baseline {
+  readonly requests: number;
+  readonly seconds: number;
+  readonly cpuSeconds: number;
 }
 
 /** A first scan, a quiet one, and one after 1 % of the repositories have changed, beside the vendor's plan and a bare loop. */
@@ -52,9 +60,12 @@ export async function scans({ dir, isQuick, report, satellites }: Surroundings):
     ...ofFirst,
     name: `first, ${moreInFlight} at a time`,
     inFlight: moreInFlight,
+    baseline: first.baseline ?? 'none',
   });
   const uneven = await contest.hold({
     ...ofFirst,
+    pairs: 1,
+    baseline: 'none',
     name: `first, 5 % take ${slowMs} ms`,
     inFlight,
     latency: { everyMs: latencyMs, slowMs },
@@ -92,6 +103,7 @@ interface Outcome {
   readonly satellite: ScanFigures;
   readonly folder: Awaited<ReturnType<Satellites['scan']>>['folder'];
   readonly shareOfBare: number;
+  readonly baseline: Baseline | undefined;
   readonly timesBaseline: number;
 }
 
@@ -108,11 +120,9 @@ class Contest {
   }
 
   /** Each client once without latency, so that the server knows every answer, then measured: in turns, medians. */
-  async hold({ name, order, inFlight, latency, pairs }: Kind): Promise<Outcome> {
+  async hold({ name, order, inFlight, latency, pairs, baseline: known }: Kind): Promise<Outcome> {
     const { folder, ...warm } = await this.#satellites.scan(order);
     this.#report.say(`  ${name} scan: ${warm.requests.length} requests; the server learns its answers`);
-    await this.#learnVendorDiffs(warm);
-    await this.#vendor(order);
 
     const measured: { satellite: ScanFigures; bareSeconds: number }[] = [];
     for (let pair = 0; pair < pairs; pair++) {
@@ -121,18 +131,17 @@ class Contest {
       this.#report.say(`  ${name} scan: ${satellite.seconds.toFixed(2)} s, bare loop ${bareSeconds.toFixed(2)} s`);
       measured.push({ satellite, bareSeconds });
     }
-    const baseline = await this.#vendor(order, latency);
-    assertEqual(`${name} scan: commits of the baseline`, baseline.commits, warm.commits);
-    assertEqual(`${name} scan: pull requests of the baseline`, baseline.pullRequests, warm.pullRequests);
-
+    const baseline = known === 'none' ? undefined : (known ?? (await this.#baseline(name, order, latency, warm)));
     const seconds = median(measured.map((each) => each.satellite.seconds));
     const [satellite = warm] = measured.map((each) => each.satellite).filter((each) => each.seconds >= seconds);
     const shareOfBare = median(measured.map((each) => each.bareSeconds / each.satellite.seconds));
-    const timesBaseline = baseline.seconds / seconds;
+    const timesBaseline = (baseline?.seconds ?? Number.NaN) / seconds;
     this.#row(name, 'satellite', warm.requests.length, seconds, 1, satellite.cpuSeconds);
-    this.#row(name, 'baseline', baseline.requests, baseline.seconds, 1 / timesBaseline, baseline.cpuSeconds);
+    if (baseline !== undefined) {
+      this.#row(name, 'baseline', baseline.requests, baseline.seconds, 1 / timesBaseline, baseline.cpuSeconds);
+    }
     this.#row(name, 'bare loop', warm.requests.length, seconds * shareOfBare, 1 / shareOfBare);
-    return { satellite, folder, shareOfBare, timesBaseline };
+    return { satellite, folder, shareOfBare, baseline, timesBaseline };
   }
 
   #row(scan: string, client: string, requests: number, seconds: number, speed: number, cpuSeconds?: number): void {
@@ -150,6 +159,15 @@ class Contest {
     await this.#bitbucket.reset(latency);
     await runBareLoop({ url: this.#bitbucket.url, inFlight, requests });
     return (await this.#bitbucket.traffic()).seconds;
+  }
+
+  async #baseline(name: string, order: Kind['order'], latency: Latency, warm: ScanFigures): Promise<Baseline> {
+    await this.#learnVendorDiffs(warm);
+    await this.#vendor(order);
+    const baseline = await this.#vendor(order, latency);
+    assertEqual(`${name} scan: commits of the baseline`, baseline.commits, warm.commits);
+    assertEqual(`${name} scan: pull requests of the baseline`, baseline.pullRequests, warm.pullRequests);
+    return baseline;
   }
 
   async #vendor({ fromMs, toMs }: Kind['order'], latency?: Latency) {
