@@ -203,7 +203,9 @@ class HistoryWorld {
       case 'answer': {
         const answer = answers[trouble.answer % answers.length] ?? answers[0];
         const match = resources[trouble.resource % resources.length] ?? /./;
-        return bitbucket.fault({ match, skip: trouble.after, times: trouble.times, ...answer });
+        // Each 429 closes the gate for a second, and that is a real one.
+        const times = 'status' in answer && answer.status === 429 ? 1 : trouble.times;
+        return bitbucket.fault({ match, skip: trouble.after, times, ...answer });
       }
       case 'meanwhile':
         return bitbucket.fault({

@@ -79,15 +79,17 @@ export const killPointsCheck: Check = {
           if (life.readyMs.some((ms) => ms > maxReadyMs)) slow.push(point);
           else readyMs.push(...life.readyMs);
         },
-        { concurrency: 3 },
+        { concurrency: 2 },
       );
-      // Among others a start may have to wait for its turn: alone it has no excuse.
+      // Among others a start may have to wait for its turn: alone it has no excuse three times.
       for (const point of slow) {
-        const again = (await live(point)).readyMs;
-        readyMs.push(...again);
-        for (const ms of again.filter((each) => each > maxReadyMs)) {
-          findings.other.push(`${point} (seed ${seed}): a start took ${Math.round(ms)} ms to be ready`);
+        let slowestMs = Number.POSITIVE_INFINITY;
+        for (let tries = 0; slowestMs > maxReadyMs && tries < 3; tries++) {
+          slowestMs = Math.min(slowestMs, Math.max(...(await live(point)).readyMs));
         }
+        readyMs.push(slowestMs);
+        if (slowestMs <= maxReadyMs) continue;
+        findings.other.push(`${point} (seed ${seed}): a start took ${Math.round(slowestMs)} ms to be ready`);
       }
     }
     const slowest = Math.max(0, ...readyMs);

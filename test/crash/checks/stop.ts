@@ -129,6 +129,7 @@ const states: readonly State[] = [
 /** SIGTERM in whatever state: an orderly end within ten seconds, a second one ends it at once, the next start goes on. */
 export const stopCheck: Check = {
   name: 'stop',
+  isAlone: true,
   minutes: { short: 4, long: 8 },
   run: async ({ seed, isLong, isWanted, folder }) => {
     const wanted = states.filter(({ name }) => isWanted(name));
