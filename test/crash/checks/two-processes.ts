@@ -25,7 +25,9 @@ export const twoProcessesCheck: Check = {
       await second.kill();
       if (ending?.exitCode !== 75) problems.push(`the second ends with ${ending?.exitCode ?? 'nothing'}`);
       const pid = String(keeper.current.child.pid);
-      if (ending?.stderr.includes(pid) !== true) problems.push(`it does not name process ${pid}: ${ending?.stderr}`);
+      const told = second.lines.map((line) => JSON.stringify(line)).join('\n');
+      if (!told.includes('STORE_IN_USE') || !told.includes(pid))
+        problems.push(`it does not name process ${pid}: ${told}`);
       const { status } = await job;
       if (status !== 'SUCCESS') problems.push(`the job of the first is ${status}`);
       problems.push(...(await rest(world, keeper, jobs)).sentences());
