@@ -46,7 +46,7 @@ interface Life {
  */
 export const killPointsCheck: Check = {
   name: 'kill-points',
-  minutes: { short: 9, long: 60 },
+  minutes: { short: 15, long: 90 },
   isAlone: true,
   run: async (context) => {
     const seeds = Array.from({ length: context.isLong ? 10 : 1 }, (_, index) => context.seed + index);
