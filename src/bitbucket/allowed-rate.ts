@@ -31,15 +31,17 @@ export async function obeyAllowedRates(
   accounts: readonly Account[],
   connect: (account: Account) => Bitbucket,
 ): Promise<void> {
-  const questions = accounts.map(async (account) => {
+  const unasked = accounts.filter(({ gate }) => !gate.knowsAllowedRate);
+  if (unasked.length === 0) return;
+  const questions = unasked.map(async (account) => {
     try {
       await obeyAllowedRate(account, connect(account));
     } catch (error) {
       if (account.refusal === undefined || usableAccounts(accounts).length === 0) throw error;
     }
   });
-  await Promise.race(questions);
-  await Promise.all(questions.map((question, index) => Promise.race([question, accounts[index]?.gate.whenPaused()])));
+  if (unasked.length === accounts.length) await Promise.race(questions);
+  await Promise.all(questions.map((question, index) => Promise.race([question, unasked[index]?.gate.whenPaused()])));
 }
 
 /**
@@ -47,7 +49,6 @@ export async function obeyAllowedRates(
  * request is ever refused. Where the server does not say, its 429s will.
  */
 async function obeyAllowedRate(account: Account, bitbucket: Bitbucket): Promise<void> {
-  if (account.gate.knowsAllowedRate) return;
   try {
     const userName = await bitbucket.userName();
     const limit = userName === undefined ? undefined : await bitbucket.rateLimit(userName);

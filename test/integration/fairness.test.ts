@@ -60,14 +60,19 @@ test('one integration: small repositories do not wait for a huge one', async () 
   try {
     world.sei.addJob({ integrationId });
     expect(await world.runOnce()).toBe(0);
-    const diffs = world.bitbucket.requests.list.filter(({ resource }) => resource === 'raw-diff');
-    const places = [...diffs.entries()].filter(([, { path }]) => path.includes('small-')).map(([place]) => place);
-    expect(places).toHaveLength(5 + 6 + 7 + 8);
-    expect(Math.max(...places)).toBeLessThan(diffs.length / 2);
+    expectSmallOnesEarly(world);
   } finally {
     await world.close();
   }
 });
+
+/** All diffs of the small repositories were asked for in the first half. */
+function expectSmallOnesEarly({ bitbucket }: Awaited<ReturnType<typeof setUp>>): void {
+  const diffs = bitbucket.requests.list.filter(({ resource }) => resource === 'raw-diff');
+  const places = [...diffs.entries()].filter(([, { path }]) => path.includes('small-')).map(([place]) => place);
+  expect(places).toHaveLength(5 + 6 + 7 + 8);
+  expect(Math.max(...places)).toBeLessThan(diffs.length / 2);
+}
 
 test.each([1, 4])('more huge repositories than max_in_flight (%i) hold no small one back', async (maxInFlight) => {
   const twins = Array.from({ length: 5 }, (_, index) => ({ ...huge, slug: `huge-${index}` }));
@@ -76,10 +81,7 @@ test.each([1, 4])('more huge repositories than max_in_flight (%i) hold no small 
     await limitTo(maxInFlight, world.folder.path);
     world.sei.addJob({ integrationId });
     expect(await world.runOnce()).toBe(0);
-    const diffs = world.bitbucket.requests.list.filter(({ resource }) => resource === 'raw-diff');
-    const places = [...diffs.entries()].filter(([, { path }]) => path.includes('small-')).map(([place]) => place);
-    expect(places).toHaveLength(5 + 6 + 7 + 8);
-    expect(Math.max(...places)).toBeLessThan(diffs.length / 2);
+    expectSmallOnesEarly(world);
   } finally {
     await world.close();
   }
