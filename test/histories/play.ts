@@ -343,11 +343,12 @@ class HistoryWorld {
 
   /** Whoever falls back to REST for no reason proves nothing of clones. */
   #holdSource(): void {
-    const { bitbucket, logged } = this.#parts;
+    const { bitbucket, logged, sei } = this.#parts;
     if (!('commit_source' in this.#options.metadata) || this.#options.metadata.commit_source !== 'git') return;
     const isDisturbed = this.#history.steps.some((step) => 'scan' in step && step.troubles.length > 0);
     if (isDisturbed) return;
-    if (bitbucket.requests.count('git-info-refs') === 0) this.findings.other.push('nothing was cloned');
+    const hasCommits = sei.ingestedAll().commits.length > 0;
+    if (hasCommits && bitbucket.requests.count('git-info-refs') === 0) this.findings.other.push('nothing was cloned');
     const fallbacks = logged.map(({ fields }) => String((fields as { code?: string } | undefined)?.code));
     // A forced push may take a commit from the clone that Bitbucket still shows.
     const odd = fallbacks.find((code) => code.startsWith('GIT_') && code !== 'GIT_COMMIT_MISSING');
