@@ -15,7 +15,7 @@ export async function discover(scan: Scan, types: readonly DataType[], options: 
   killPoint('scan:before-discovery');
   const { job, store, integration } = scan;
   const selector = newSelector(integration.metadata);
-  const typesOf = (id: number) => (readsTags(scan, id) ? [...types, 'tags' as const] : types);
+  const typesOf = (id: number) => [...types, ...owedTypes(scan, types, id)];
   const selected = new Map<number, Named>();
   await durably(() => store.transaction(() => store.slices.removeFound(job.id)), options);
   let isAnyVisible = false;
@@ -106,7 +106,11 @@ export function dataTypesOf({ job, integration: { metadata } }: Pick<Scan, 'job'
   return types;
 }
 
-/** Tags that a full scan could not read are read by the next that can, whichever it is. */
-function readsTags({ job, store, integration }: Scan, repositoryId: number): boolean {
-  return !job.isFull && integration.metadata.fetchTags && store.coverage.hasGap(job, repositoryId, 'tags');
+/**
+ * SEI asks for tags in full scans only, and for repositories seldom: what an earlier job could not bring of them is brought
+ * by the next that can, whichever it is.
+ */
+function owedTypes({ job, store, integration }: Scan, types: readonly DataType[], repositoryId: number): DataType[] {
+  const owed: DataType[] = integration.metadata.fetchTags ? ['tags', 'repositories'] : ['repositories'];
+  return owed.filter((type) => !types.includes(type) && store.coverage.hasGap(job, repositoryId, type));
 }

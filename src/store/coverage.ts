@@ -2,9 +2,13 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { DataType } from '../data-type.ts';
 import type { Job } from './jobs.ts';
 
-/** In `gaps`: a job that failed as a whole, before or after its repositories were known. */
+/**
+ * In `gaps`: a job that failed as a whole, before or after its repositories were known. Tags and the repositories' own
+ * records are missing only where it asked for them, and stand apart.
+ */
 const everyRepository = 0;
 const everyDataType = '*';
+const standsApart = (dataType: DataType) => dataType === 'tags' || dataType === 'repositories';
 
 /** More tips of one branch than this are forgotten, oldest first: a window that reaches beyond them walks for its base. */
 const maxTips = 200;
@@ -67,22 +71,33 @@ export class Coverage {
            SELECT from_ms FROM gaps WHERE integration_id = ?1 AND (repository_id, data_type) IN (VALUES (?2, ?3), (?4, ?5))
            UNION ALL
            SELECT from_ms FROM jobs j WHERE integration_id = ?1 AND id <> ?6 AND done_at_ms IS NOT NULL
-             AND (exception IS NOT NULL OR EXISTS (SELECT 1 FROM slices s
-               WHERE s.job_id = j.id AND s.repository_id = ?2 AND s.data_type = ?3 AND s.state = 'failed'))
+             AND (exception IS NOT NULL AND iif(?3 = 'tags', is_full, iif(?3 = 'repositories', fetch_repositories, 1)) = 1
+               OR EXISTS (SELECT 1 FROM slices s
+                 WHERE s.job_id = j.id AND s.repository_id = ?2 AND s.data_type = ?3 AND s.state = 'failed'))
          )`,
       )
-      .get(job.integrationId, repositoryId, dataType, everyRepository, everyDataType, job.id);
+      .get(
+        job.integrationId,
+        repositoryId,
+        dataType,
+        everyRepository,
+        standsApart(dataType) ? dataType : everyDataType,
+        job.id,
+      );
     return row?.from_ms == null ? undefined : Number(row.from_ms);
   }
 
   /** A failed job leaves all of its window missing, whatever of it was read. */
-  addFailedJob({ integrationId, fromMs }: Pick<Job, 'integrationId' | 'fromMs'>): void {
-    this.#database
-      .prepare(
-        `INSERT INTO gaps (integration_id, repository_id, data_type, from_ms) VALUES (?, ?, ?, ?)
-         ON CONFLICT DO UPDATE SET from_ms = min(from_ms, excluded.from_ms)`,
-      )
-      .run(integrationId, everyRepository, everyDataType, fromMs);
+  addFailedJob(job: Pick<Job, 'integrationId' | 'fromMs' | 'isFull' | 'fetchRepositories'>): void {
+    const insert = this.#database.prepare(
+      `INSERT INTO gaps (integration_id, repository_id, data_type, from_ms) VALUES (?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET from_ms = min(from_ms, excluded.from_ms)`,
+    );
+    const add = (dataType: DataType | typeof everyDataType) =>
+      insert.run(job.integrationId, everyRepository, dataType, job.fromMs);
+    add(everyDataType);
+    if (job.isFull) add('tags');
+    if (job.fetchRepositories) add('repositories');
   }
 
   /** Tips of a branch covered by scans that ended at or before `fromMs`, newest first. */
@@ -179,12 +194,12 @@ export class Coverage {
     this.#database
       .prepare(
         `DELETE FROM gaps WHERE integration_id = ? AND (
-           (repository_id = ? AND data_type = ?)
+           repository_id = ?
            OR (repository_id, data_type) IN
              (SELECT repository_id, data_type FROM slices WHERE job_id = ? AND state = 'done')
          )`,
       )
-      .run(integrationId, everyRepository, everyDataType, jobId);
+      .run(integrationId, everyRepository, jobId);
   }
 
   #forgetOldTips(integrationId: string): void {

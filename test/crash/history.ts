@@ -42,6 +42,8 @@ export async function writeHistory(
     else {
       const options = { files: 10, mergeEvery: 5, authors: 4, startMs: Date.UTC(2025, 0, 1), intervalMs: 3_600_000 };
       await writeSyntheticRepository(gitDir, { seed: seed + index, commits, ...options });
+      const scratch = new ScratchRepository(gitDir);
+      for (const back of [1, 3]) await scratch.git('update-ref', `refs/tags/v${back}`, `main~${back}`);
     }
     return { projectKey, slug, gitDir };
   });

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { expectedCommit, ingestedCommit } from '../integration/support/main-job.ts';
+import { ScratchRepository } from '../simulators/bitbucket/scratch-repository.ts';
 import { gitTruth } from '../simulators/git/truth.ts';
 import type { JobView } from '../simulators/sei/jobs.ts';
 import { Findings } from './findings.ts';
@@ -108,6 +109,15 @@ export async function compare(world: World, expectations: Expectations = {}): Pr
         pullRequestFacts(pullRequest as never, (pullRequest.activities ?? []) as never, pullRequest.commits ?? []),
       );
     hold(findings, `pull request ${slug}`, facts, known);
+    const tags = ingested.tags
+      .filter((one) => one.repository === slug)
+      .map(({ tag: { id, latestCommit, hash } }) => ({ id, latestCommit, hash }));
+    hold(findings, `tag ${slug}`, await trueTags(gitDir), tags);
+    const details = ingested.repositories
+      .filter((one) => one.repository === slug)
+      .map((one) => ({ id: one.details.slug, project: one.project?.key }));
+    const wanted = { id: slug, project: repository.projectKey };
+    hold(findings, 'repository', [wanted], details);
   }
   const { gone } = expectations;
   const invented = findings.invented.splice(0).filter((one) => gone?.test(one) !== true);
@@ -220,7 +230,19 @@ function plain(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value));
 }
 
+/** `hash` is the annotation's own id. */
+async function trueTags(gitDir: string) {
+  const format = '--format=%(refname) %(objectname) %(*objectname)';
+  const lines = await new ScratchRepository(gitDir).git('for-each-ref', format, 'refs/tags');
+  return lines
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [id, hash = '', commitId = ''] = line.split(' ');
+      return commitId === '' ? { id, latestCommit: hash } : { id, latestCommit: commitId, hash };
+    });
+}
+
 async function hasCommits(gitDir: string): Promise<boolean> {
-  const { ScratchRepository } = await import('../simulators/bitbucket/scratch-repository.ts');
   return (await new ScratchRepository(gitDir).git('for-each-ref', 'refs/heads')) !== '';
 }

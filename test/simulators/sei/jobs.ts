@@ -71,8 +71,8 @@ export class JobBook {
   readonly #jobs = new Map<string, Job>();
   readonly #watchers = new Set<(job: Job) => void>();
   #successes = 0;
-  /** A job has failed, or reported tags that it could not read: the next one may bring them, whichever it is. */
-  mayLackTags = false;
+  /** A job has failed, or reported some of these that it could not read: the next one may bring them, whichever it is. */
+  readonly mayLack = new Set<string>();
 
   constructor(tenant: string) {
     this.#tenant = tenant;
@@ -160,7 +160,13 @@ export class JobBook {
 
   #put(job: Job): Job {
     this.#jobs.set(job.jobId, job);
-    this.mayLackTags ||= job.status === 'FAILURE' || job.failures.some(({ message }) => message.includes(' tags: '));
+    for (const { dataType, isAsked } of [
+      { dataType: 'tags', isAsked: job.query.from === undefined },
+      { dataType: 'repositories', isAsked: job.query.should_fetch_repos === true },
+    ]) {
+      const isMissing = job.failures.some(({ message }) => message.includes(` ${dataType}: `));
+      if ((job.status === 'FAILURE' && isAsked) || isMissing) this.mayLack.add(dataType);
+    }
     for (const watcher of [...this.#watchers]) watcher(job);
     return job;
   }

@@ -49,12 +49,11 @@ export class Push {
     const job = this.#jobs.getOrBegin(body.job_id, integrationId);
     if (job.integrationId !== integrationId) told(`is of integration ${job.integrationId}, not ${integrationId}`);
     if (job.status !== 'ACCEPTED' && job.status !== 'PENDING') told(`pushed while the job is ${job.status}`);
-    if (!job.own && dataType === 'repositories' && job.query.should_fetch_repos !== true) {
+    const isUnasked = !job.own && !this.#jobs.mayLack.has(dataType);
+    if (isUnasked && dataType === 'repositories' && job.query.should_fetch_repos !== true) {
       told('repositories were not asked for');
     }
-    if (!job.own && dataType === 'tags' && job.query.from !== undefined && !this.#jobs.mayLackTags) {
-      told('tags are for full scans only');
-    }
+    if (isUnasked && dataType === 'tags' && job.query.from !== undefined) told('tags are for full scans only');
 
     const content = Buffer.from(body.content, 'base64');
     checkPage(content, { tenant: this.#tenant, integrationId, dataType, pageNumber }, told);

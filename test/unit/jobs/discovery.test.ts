@@ -92,24 +92,26 @@ describe('discovery', () => {
     expect(scan.store.slices.counts('a')).toEqual({ open: 1, done: 0, failed: 0 });
   });
 
-  test('of an incremental scan reads the tags that a full one could not', async () => {
-    const store = new Store(':memory:');
-    store.jobs.add(newJob('full', { isFull: true }));
-    const repositories = [ledger, api].map((body) => ({ id: body.id, body }));
-    store.slices.addDiscovered('full', 1, repositories, ['commits', 'tags']);
-    for (const repositoryId of [1, 2]) {
-      store.slices.finish({ jobId: 'full', repositoryId, dataType: 'commits' }, 'done');
-      const end = repositoryId === 1 ? 'failed' : 'done';
-      store.slices.finish({ jobId: 'full', repositoryId, dataType: 'tags' }, end);
-    }
-    store.jobs.setDone('full', 1, { result: {} });
-    store.acknowledge('full');
-    const { scan } = scanOf({ bitbucket: new Server([ledger, api]), store });
-    await discoverNow(scan, ['commits']);
-    const isThere = (repositoryId: number) =>
-      store.slices.get({ jobId: 'a', repositoryId, dataType: 'tags' }) !== undefined;
-    expect([1, 2].map(isThere)).toEqual([true, false]);
-  });
+  test.each(['tags', 'repositories'] as const)(
+    'of an incremental scan reads the %s that a full one could not',
+    async (dataType) => {
+      const store = new Store(':memory:');
+      store.jobs.add(newJob('full', { isFull: true }));
+      const repositories = [ledger, api].map((body) => ({ id: body.id, body }));
+      store.slices.addDiscovered('full', 1, repositories, ['commits', dataType]);
+      for (const repositoryId of [1, 2]) {
+        store.slices.finish({ jobId: 'full', repositoryId, dataType: 'commits' }, 'done');
+        const end = repositoryId === 1 ? 'failed' : 'done';
+        store.slices.finish({ jobId: 'full', repositoryId, dataType }, end);
+      }
+      store.jobs.setDone('full', 1, { result: {} });
+      store.acknowledge('full');
+      const { scan } = scanOf({ bitbucket: new Server([ledger, api]), store });
+      await discoverNow(scan, ['commits']);
+      const isThere = (repositoryId: number) => store.slices.get({ jobId: 'a', repositoryId, dataType }) !== undefined;
+      expect([1, 2].map(isThere)).toEqual([true, false]);
+    },
+  );
 
   test('reports what the filter names and nobody sees', async () => {
     const { scan } = scanOf({

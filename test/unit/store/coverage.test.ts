@@ -207,6 +207,28 @@ describe('what is missing at SEI widens the next windows', () => {
     expect(windows(store)).toEqual(Array(2).fill({ commits: 2_000, pullRequests: 2_000 }));
   });
 
+  test.each([
+    ['only what it asked for', {}, [false, false]],
+    ['tags, of a full one', { isFull: true }, [true, false]],
+    ['the records of repositories, where it was to send them', { fetchRepositories: true }, [false, true]],
+  ])('a job that failed leaves missing %s', (_name, asked, missing) => {
+    const store = new Store(':memory:');
+    const missed = () =>
+      (['tags', 'repositories'] as const).map((dataType) => store.coverage.hasGap(next, 1, dataType));
+    store.jobs.add(newJob('a', asked));
+    expect(missed()).toEqual([false, false]);
+    store.jobs.setDone('a', 9_000, { result: { empty: true }, exception: { message: 'refused' } });
+    expect(missed()).toEqual(missing);
+    store.acknowledge('a');
+    expect(missed()).toEqual(missing);
+    crawled(store, newJob('b'), { 1: {} });
+    failed(store, 'b');
+    expect(missed()).toEqual(missing);
+    crawled(store, newJob('c'), { 1: {} });
+    succeeded(store, 'c');
+    expect(missed()).toEqual([false, false]);
+  });
+
   test('a slice that fails after a job that failed is missing from the start of that job on', () => {
     const store = new Store(':memory:');
     crawled(store, newJob('a', { fromMs: 1_000 }), { 1: {}, 2: {} });
