@@ -21,7 +21,7 @@ export type Ends = 'nothing' | 'retry' | 'throttle' | 'skip' | 'note' | 'fail' |
 export interface BitbucketFault {
   readonly name: string;
   readonly ends: Ends;
-  /** Of the log line and in the job's failures, for those that are not asked again in silence. */
+  /** Of the log line, and in the job's failures unless it is asked again. */
   readonly code?: string;
   /** Gives what takes it away. */
   readonly arm: (scene: Scene) => (() => void) | Promise<() => void>;

@@ -26,14 +26,15 @@ function status(
   return { name, ends, code, arm: (scene) => scene.strike(tail, rule), ...rest };
 }
 
-/** Asked again in silence: the job counts it, no line tells of it. */
+/** Asked again: the job counts it, and at the level `debug` a line says why. */
 function again(
   name: string,
+  code: string,
   rule: Omit<FaultRule, 'match'>,
   more: Partial<BitbucketFault> & { readonly tail?: string } = {},
 ): BitbucketFault {
   const { tail = commits, ...rest } = more;
-  return { name, ends: 'retry', arm: (scene) => scene.strike(tail, { times: 2, ...rule }), ...rest };
+  return { name, ends: 'retry', code, arm: (scene) => scene.strike(tail, { times: 2, ...rule }), ...rest };
 }
 
 function throttle(
@@ -44,6 +45,7 @@ function throttle(
   return {
     name,
     ends: 'throttle',
+    code: 'BITBUCKET_THROTTLED',
     arm: ({ world }) => world.bitbucket.fault({ match: /\/repos\//, status: 429, times: 3, headers: headers() }),
     ...more,
   };
@@ -131,10 +133,10 @@ const answers: readonly BitbucketFault[] = [
     { status: 504 },
     { tail: eitherDiff, hurried: true },
   ),
-  again('501', { status: 501 }),
-  again('502', { status: 502, body: html }),
-  again('503', { status: 503, headers: { 'Retry-After': '1' } }),
-  again('504', { status: 504 }),
+  again('501', 'BITBUCKET_SERVER_ERROR', { status: 501 }),
+  again('502', 'BITBUCKET_SERVER_ERROR', { status: 502, body: html }),
+  again('503', 'BITBUCKET_SERVER_ERROR', { status: 503, headers: { 'Retry-After': '1' } }),
+  again('504', 'BITBUCKET_SERVER_ERROR', { status: 504 }),
   throttle('429 in seconds', () => ({ 'Retry-After': '1' })),
   throttle('429 until a date', () => ({ 'Retry-After': inSeconds(2) })),
   throttle('429 until a past date', () => ({ 'Retry-After': inSeconds(-3600) })),
@@ -144,30 +146,31 @@ const answers: readonly BitbucketFault[] = [
 ];
 
 const broken: readonly BitbucketFault[] = [
-  again('HTML', { status: 200, body: html }),
-  again('empty', { status: 200, body: '' }),
+  again('HTML', 'BITBUCKET_ANSWER_UNREADABLE', { status: 200, body: html }),
+  again('empty', 'BITBUCKET_ANSWER_UNREADABLE', { status: 200, body: '' }),
   status('HTML for good', 'skip', 'BITBUCKET_ANSWER_UNREADABLE', { status: 200, body: html }, { hurried: true }),
-  again('JSON cut short', { rewrite: middle }),
-  again('connection cut', { truncate: 200 }),
-  again('content-length too long', { contentLength: 50 }),
-  again('content-length too short', { contentLength: -50 }),
-  again('reset before', { reset: 'before' }),
-  again('reset in the body', { reset: 'in-body' }),
-  again('diff reset before', { reset: 'before' }, { tail: diff }),
-  again('diff reset in the body', { reset: 'in-body' }, { tail: diff }),
-  again('diff connection cut', { truncate: 40 }, { tail: diff }),
-  again('diff cut short without a sign', { rewrite: withoutLastLine }, { tail: diff }),
+  again('JSON cut short', 'BITBUCKET_ANSWER_UNREADABLE', { rewrite: middle }),
+  again('connection cut', 'BITBUCKET_UNREACHABLE', { truncate: 200 }),
+  again('content-length too long', 'BITBUCKET_UNREACHABLE', { contentLength: 50 }),
+  again('content-length too short', 'BITBUCKET_UNREACHABLE', { contentLength: -50 }),
+  again('reset before', 'BITBUCKET_UNREACHABLE', { reset: 'before' }),
+  again('reset in the body', 'BITBUCKET_UNREACHABLE', { reset: 'in-body' }),
+  again('diff reset before', 'BITBUCKET_UNREACHABLE', { reset: 'before' }, { tail: diff }),
+  again('diff reset in the body', 'BITBUCKET_UNREACHABLE', { reset: 'in-body' }, { tail: diff }),
+  again('diff connection cut', 'BITBUCKET_UNREACHABLE', { truncate: 40 }, { tail: diff }),
+  again('diff cut short without a sign', 'BITBUCKET_DIFF_INCOMPLETE', { rewrite: withoutLastLine }, { tail: diff }),
   {
     name: 'diff cut short without a sign for good',
     ends: 'retry',
+    code: 'BITBUCKET_DIFF_INCOMPLETE',
     hurried: true,
     arm: (scene) => scene.strike(diff, { rewrite: withoutLastLine }),
   },
-  again('black hole', { hang: true, times: 1 }, { hurried: true }),
-  again('diff black hole', { hang: true, times: 1 }, { hurried: true, tail: diff }),
+  again('black hole', 'BITBUCKET_TIMEOUT', { hang: true, times: 1 }, { hurried: true }),
+  again('diff black hole', 'BITBUCKET_TIMEOUT', { hang: true, times: 1 }, { hurried: true, tail: diff }),
   status('black hole for good', 'skip', 'BITBUCKET_TIMEOUT', { hang: true }, { hurried: true, long: true }),
-  again('a byte each 200 ms', { drip: 200, times: 1 }, { hurried: true }),
-  again('diff a byte each 200 ms', { drip: 200, times: 1 }, { hurried: true, tail: diff }),
+  again('a byte each 200 ms', 'BITBUCKET_TIMEOUT', { drip: 200, times: 1 }, { hurried: true }),
+  again('diff a byte each 200 ms', 'BITBUCKET_TIMEOUT', { drip: 200, times: 1 }, { hurried: true, tail: diff }),
 ];
 
 const paging: readonly BitbucketFault[] = [
