@@ -51,6 +51,14 @@ function throttle(
   };
 }
 
+/** Nobody is asked before that, and a day is the longest. */
+function pausedFor(delayMs: number): NonNullable<BitbucketFault['afterwards']> {
+  return ({ keeper, wrong }) => {
+    const pauses = keeper.lines.filter(({ message }) => message === 'The crawl pauses').map((line) => line.delayMs);
+    if (pauses.length === 0 || pauses.some((ms) => ms !== delayMs)) wrong(`it paused for ${pauses.join(', ')} ms`);
+  };
+}
+
 const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1000).toUTCString();
 const middle = (text: string) => text.slice(0, text.length >> 1);
 const withoutLastLine = (text: string) => text.replace(/\n[^\n]*\n$/, '\n');
@@ -141,8 +149,11 @@ const answers: readonly BitbucketFault[] = [
   throttle('429 until a date', () => ({ 'Retry-After': inSeconds(2) })),
   throttle('429 until a past date', () => ({ 'Retry-After': inSeconds(-3600) })),
   throttle('429 without a word', () => ({})),
-  throttle('429 for an hour', () => ({ 'Retry-After': '3600' }), { hurried: true }),
-  throttle('429 for thousands of years', () => ({ 'Retry-After': '99999999999' }), { hurried: true }),
+  throttle('429 for an hour', () => ({ 'Retry-After': '3600' }), { hurried: true, afterwards: pausedFor(3_600_000) }),
+  throttle('429 for thousands of years', () => ({ 'Retry-After': '99999999999' }), {
+    hurried: true,
+    afterwards: pausedFor(86_400_000),
+  }),
 ];
 
 const broken: readonly BitbucketFault[] = [
@@ -274,18 +285,9 @@ const movements: readonly BitbucketFault[] = [
     code: 'BITBUCKET_NOT_FOUND',
     arm: (scene) => refuseInTheMiddle(scene, 'gone404'),
   },
-  {
-    name: 'moved to another project in the middle',
-    ends: 'nothing',
-    arm: ({ world, strike }) => {
-      const rename = async () => world.bitbucket.renameRepository('PAY', victim, 'NEW', victim);
-      const disarm = strike(diff, { skip: 4, times: 1, meanwhile: rename });
-      return () => {
-        disarm();
-        world.bitbucket.renameRepository('NEW', victim, 'PAY', victim);
-      };
-    },
-  },
+  renamed('moved to another project in the middle', { key: 'NEW', slug: victim }),
+  renamed('renamed in the middle', { key: 'PAY', slug: 'omega' }),
+  renamed('moved and renamed in the middle', { key: 'NEW', slug: 'omega' }),
   {
     name: 'covered tip forced away',
     ends: 'nothing',
@@ -336,7 +338,7 @@ const contents: readonly BitbucketFault[] = [
   {
     name: 'a diff of 200 MB',
     ends: 'nothing',
-    alters: /^commit/,
+    alters: /^commit alpha/,
     arm: (scene) => scene.strike(diff, { times: 1, stream: hugeDiff }),
     afterwards: ({ world, keeper, wrong }) => {
       const mib = Math.round(keeper.current.peakRssBytes / 2 ** 20);
@@ -361,7 +363,7 @@ const contents: readonly BitbucketFault[] = [
   {
     name: 'NUL and half a surrogate pair in texts',
     ends: 'nothing',
-    alters: /./,
+    alters: /^(commit|pull request) alpha/,
     arm: (scene) => {
       const rewrite = (text: string) =>
         text.replace(/"(message|title|displayName|name|description)":"/g, '$&\\u0000\\ud800\\udc00\\ud800 ');
@@ -370,11 +372,23 @@ const contents: readonly BitbucketFault[] = [
         for (const each of disarm) each();
       };
     },
+    afterwards: ({ world, wrong }) => {
+      const { commits, pullRequests } = world.sei.ingestedAll();
+      const isOdd = (text: unknown) => String(text).startsWith('\0\u{10000}\uFFFD ');
+      const texts = [
+        ...commits.flatMap(({ repository, commit }) =>
+          repository === victim ? [commit.message, commit.author?.name] : [],
+        ),
+        ...pullRequests.flatMap(({ repository, pullRequest }) => (repository === victim ? [pullRequest.title] : [])),
+      ];
+      const other = texts.find((text) => !isOdd(text));
+      if (texts.length < 40 || other !== undefined) wrong(`of ${texts.length} texts one is ${JSON.stringify(other)}`);
+    },
   },
   {
     name: 'commits without people',
     ends: 'nothing',
-    alters: /^commit/,
+    alters: /^commit alpha/,
     arm: (scene) => {
       const nobody = [{}, { author: null }, { committer: null }, { author: null, committer: null }];
       const rewrite = page(({ values }) => ({
@@ -386,8 +400,15 @@ const contents: readonly BitbucketFault[] = [
   {
     name: 'commits without e-mail',
     ends: 'nothing',
-    alters: /^commit/,
+    alters: /^commit alpha/,
     arm: (scene) => scene.strike(commits, { rewrite: (text) => text.replaceAll(/,"emailAddress":"[^"]*"/g, '') }),
+    afterwards: ({ world, wrong }) => {
+      const mine = world.sei.ingestedAll().commits.filter(({ repository }) => repository === victim);
+      const named = mine.filter(({ commit }) => commit.author?.name !== undefined);
+      const addressed = mine.filter(({ commit }) => commit.author?.emailAddress !== undefined);
+      if (named.length !== mine.length) wrong(`${mine.length - named.length} commits have lost their author`);
+      if (addressed.length > 0) wrong(`${addressed.length} addresses were made up`);
+    },
   },
   {
     name: 'a clock that jumps',
@@ -405,6 +426,22 @@ export const bitbucketFaults = [...answers, ...broken, ...paging, ...movements, 
 
 function refused(name: string, kind: RefusalKind, code: string): BitbucketFault {
   return { name, ends: 'skip', code, arm: ({ world }) => world.bitbucket.refuseRepository('PAY', victim, kind) };
+}
+
+/** The old name leads to the new one (307), so the job ends under the name that it began with. */
+function renamed(name: string, to: { readonly key: string; readonly slug: string }): BitbucketFault {
+  return {
+    name,
+    ends: 'nothing',
+    arm: ({ world, strike }) => {
+      const rename = async () => world.bitbucket.renameRepository('PAY', victim, to.key, to.slug);
+      const disarm = strike(diff, { skip: 4, times: 1, meanwhile: rename });
+      return () => {
+        disarm();
+        world.bitbucket.renameRepository(to.key, to.slug, 'PAY', victim);
+      };
+    },
+  };
 }
 
 /** Some diffs are read by then; what follows is refused, the rest of the diffs first of all. */
