@@ -1,7 +1,15 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 
 /** A namespace of mounts of its own: only who may have one can try a full disk on a disk of its own. */
 export const canMount = spawnSync('unshare', ['-m', 'true']).status === 0;
+
+/** Disks out of a file, with a filesystem that can be told to fail. */
+export const canLoop =
+  ['losetup', 'mkfs.ext4'].every((tool) => spawnSync('which', [tool]).status === 0) &&
+  spawnSync('losetup', ['--find']).status === 0 &&
+  existsSync('/sys/fs/ext4');
 
 /** What lies on a disk that has no room left. */
 export const ballast = 'ballast';
@@ -21,8 +29,33 @@ export function withDisk(
 /** Makes the small disk of a running process take nothing or take writes again. */
 export function remount(pid: number | undefined, folder: string, mode: 'ro' | 'rw'): void {
   const args = ['-t', String(pid), '-m', 'mount', '-o', `remount,${mode}`, folder];
-  const { status, stderr } = spawnSync('nsenter', args, { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`remount,${mode}: ${stderr}`);
+  run('nsenter', ...args);
+}
+
+/** Mounts the image of a disk beside the folder there, which is made where it is not there yet. */
+export function mountImage(folder: string): void {
+  const image = `${folder}.img`;
+  if (!existsSync(image)) {
+    run('truncate', '--size=16M', image);
+    run('mkfs.ext4', '-q', image);
+  }
+  run('mount', '-o', 'loop,errors=remount-ro', image, folder);
+}
+
+/** As a kernel does that cannot write to the disk any more. */
+export function failDisk(folder: string): void {
+  const device = basename(run('findmnt', '--noheadings', '--output=SOURCE', folder).trim());
+  writeFileSync(`/sys/fs/ext4/${device}/trigger_fs_error`, '1');
+}
+
+export function unmount(folder: string): void {
+  run('umount', folder);
+}
+
+function run(command: string, ...args: string[]): string {
+  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr}`);
+  return stdout;
 }
 
 /** The same folder, as the process sees it. */

@@ -11,7 +11,7 @@ import type { Check } from '../check.ts';
 import { Findings } from '../findings.ts';
 import { type RepositoryPlan, writeHistory } from '../history.ts';
 import { Keeper } from '../keeper.ts';
-import { ballast, canMount, remount, seenBy, withDisk } from '../namespace.ts';
+import { ballast, canLoop, canMount, failDisk, mountImage, remount, seenBy, unmount, withDisk } from '../namespace.ts';
 import { Jobs, rest } from '../oracle.ts';
 import type { LogLine, SatelliteOptions } from '../satellite.ts';
 import { World } from '../world.ts';
@@ -30,12 +30,15 @@ interface Hindrance {
   readonly missing: string | undefined;
   readonly satellite: (dataDir: string) => SatelliteOptions;
   readonly before: 'the start' | 'the job' | 'its end';
-  readonly impose: (keeper: Keeper, dataDir: string) => (() => void) | Promise<() => void>;
-  /** What the start finds, which a satellite before it has left. */
-  readonly left?: (dataDir: string) => void;
+  readonly impose: (keeper: Keeper, dataDir: string) => Relief | Promise<Relief>;
+  /** What the start finds, which a satellite before it has left; what it gives is undone at the end. */
+  readonly left?: (dataDir: string) => (() => void) | undefined;
 }
 
+type Relief = () => unknown;
+
 const noMounts = canMount ? undefined : 'unshare -m is not allowed here';
+const noLoops = canLoop ? undefined : 'there is no ext4 on loop devices here';
 const noLimits = spawnSync('prlimit', ['--version']).status === 0 ? undefined : 'there is no prlimit here';
 
 const hindrances: readonly Hindrance[] = [
@@ -59,6 +62,7 @@ const hindrances: readonly Hindrance[] = [
       const left = join(`${dataDir}-left`, 'satellite.db');
       new Store(left).close();
       rmSync(`${left}.holder`);
+      return undefined;
     },
     impose: ({ current }, dataDir) => {
       return () => rmSync(join(seenBy(current.child.pid, dataDir), ballast));
@@ -72,6 +76,27 @@ const hindrances: readonly Hindrance[] = [
     before: 'the start',
     impose: ({ current }, dataDir) => {
       return () => remount(current.child.pid, dataDir, 'rw');
+    },
+  },
+  {
+    // The kernel takes such a disk for lost until it is mounted anew, so that this needs a new process, too.
+    name: 'failing in the job, read-only from then on',
+    code: 'STORE_IO_ERROR',
+    missing: noLoops,
+    satellite: () => ({}),
+    before: 'its end',
+    left: (dataDir) => {
+      mountImage(dataDir);
+      return () => unmount(dataDir);
+    },
+    impose: (keeper, dataDir) => {
+      failDisk(dataDir);
+      return async () => {
+        await keeper.stop();
+        unmount(dataDir);
+        mountImage(dataDir);
+        keeper.start();
+      };
     },
   },
   {
@@ -158,7 +183,7 @@ async function hinder(hindrance: Hindrance, seed: number, repositories: readonly
   const findings = new Findings();
   const dataDir = join(world.folder, 'data');
   mkdirSync(dataDir);
-  left?.(dataDir);
+  const undo = left?.(dataDir);
   const keeper = new Keeper(() => world.start(hindrance.satellite(dataDir)));
   const jobs = new Jobs(world);
   let resumedMs = Number.NaN;
@@ -168,7 +193,7 @@ async function hinder(hindrance: Hindrance, seed: number, repositories: readonly
     let list = () => {};
     if (imposedBefore === 'the job') list = world.sei.fault({ match: 'list', delayMs: 3_000, times: 1 });
     keeper.start();
-    let relieve = () => {};
+    let relieve: Relief = () => {};
     if (imposedBefore === 'the start') relieve = await impose(keeper, dataDir);
     else if (imposedBefore === 'the job') {
       while (world.sei.requests.list === 0) await delay(10);
@@ -188,7 +213,7 @@ async function hinder(hindrance: Hindrance, seed: number, repositories: readonly
     const stood = progress(world);
     // What is in memory may still be asked for; what comes of it may not be given up.
     if (stood - before > 3) findings.other.push(`the work went on by ${stood - before} requests meanwhile`);
-    relieve();
+    await relieve();
     const relievedAtMs = performance.now();
     while (progress(world) === stood && performance.now() - relievedAtMs < 20_000) await delay(20);
     resumedMs = performance.now() - relievedAtMs;
@@ -197,7 +222,8 @@ async function hinder(hindrance: Hindrance, seed: number, repositories: readonly
     if (status !== 'SUCCESS') findings.other.push(`the job is ${status}: ${exception?.message}`);
     for (const { message } of failures) findings.other.push(`the job could not read ${message}`);
     const told = keeper.lines.filter((line) => isTold(line) && line.message.startsWith('The disk does not take'));
-    if (told.length > 2) findings.other.push(`the log says ${told.length} times that it waits`);
+    // Whoever writes says it once: the crawl, the push, the job.
+    if (told.length > 3) findings.other.push(`the log says ${told.length} times that it waits`);
     // Else the last job would wait for the next round, too.
     setTimeout(() => keeper.current.child.kill('SIGHUP'), 2_000);
     findings.add(await rest(world, keeper, jobs));
@@ -205,6 +231,7 @@ async function hinder(hindrance: Hindrance, seed: number, repositories: readonly
     findings.other.push(error instanceof Error ? error.message : String(error));
   } finally {
     await keeper.abandon();
+    undo?.();
   }
   return { findings, resumedMs };
 }

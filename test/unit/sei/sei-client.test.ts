@@ -148,6 +148,19 @@ describe('the calls', () => {
     expect(stored).toEqual(answer);
   });
 
+  test.each([0, 1, 2, 3, 49_151, 49_152, 49_153, 200_000])('push of a page of %i bytes', async (length) => {
+    const content = Buffer.from(Array.from({ length }, (_, index) => (index * 7919) % 256));
+    let pushed: object = {};
+    sei()
+      .post(`${ingestion}/storage/push`, (body) => {
+        pushed = body as object;
+        return true;
+      })
+      .reply(200, { records: [{}] });
+    await client().push({ integrationId: '7', jobId: 'ä"🔑', relativePath: 'commits/commits.0.json', content });
+    expect(pushed).toMatchObject({ job_id: 'ä"🔑', content: content.toString('base64') });
+  });
+
   test.each([
     ['no pointer', '{"destination":"gcs","records":[],"count":0}'],
     ['no list of pointers', '{}'],
