@@ -32,24 +32,24 @@ export function remount(pid: number | undefined, folder: string, mode: 'ro' | 'r
   run('nsenter', ...args);
 }
 
-/** Mounts the image of a disk beside the folder there, which is made where it is not there yet. */
-export function mountImage(folder: string): void {
+/**
+ * The same with a disk out of a file, which outlives the process. No namespace but its own has it mounted: with its end
+ * the disk is free.
+ */
+export function withImage(folder: string): string[] {
   const image = `${folder}.img`;
   if (!existsSync(image)) {
     run('truncate', '--size=16M', image);
     run('mkfs.ext4', '-q', image);
   }
-  run('mount', '-o', 'loop,errors=remount-ro', image, folder);
+  const script = 'mount -o loop,errors=remount-ro "$1" "$2" || exit; shift 2; exec "$@"';
+  return ['unshare', '-m', 'sh', '-c', script, 'sh', image, folder];
 }
 
 /** As a kernel does that cannot write to the disk any more. */
-export function failDisk(folder: string): void {
-  const device = basename(run('findmnt', '--noheadings', '--output=SOURCE', folder).trim());
-  writeFileSync(`/sys/fs/ext4/${device}/trigger_fs_error`, '1');
-}
-
-export function unmount(folder: string): void {
-  run('umount', folder);
+export function failDisk(pid: number | undefined, folder: string): void {
+  const device = run('nsenter', '-t', String(pid), '-m', 'findmnt', '--noheadings', '--output=SOURCE', folder);
+  writeFileSync(`/sys/fs/ext4/${basename(device.trim())}/trigger_fs_error`, '1');
 }
 
 function run(command: string, ...args: string[]): string {

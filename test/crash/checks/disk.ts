@@ -11,7 +11,7 @@ import type { Check } from '../check.ts';
 import { Findings } from '../findings.ts';
 import { type RepositoryPlan, writeHistory } from '../history.ts';
 import { Keeper } from '../keeper.ts';
-import { ballast, canLoop, canMount, failDisk, mountImage, remount, seenBy, unmount, withDisk } from '../namespace.ts';
+import { ballast, canLoop, canMount, failDisk, remount, seenBy, withDisk, withImage } from '../namespace.ts';
 import { Jobs, rest } from '../oracle.ts';
 import type { LogLine, SatelliteOptions } from '../satellite.ts';
 import { World } from '../world.ts';
@@ -31,8 +31,8 @@ interface Hindrance {
   readonly satellite: (dataDir: string) => SatelliteOptions;
   readonly before: 'the start' | 'the job' | 'its end';
   readonly impose: (keeper: Keeper, dataDir: string) => Relief | Promise<Relief>;
-  /** What the start finds, which a satellite before it has left; what it gives is undone at the end. */
-  readonly left?: (dataDir: string) => (() => void) | undefined;
+  /** What the start finds, which a satellite before it has left. */
+  readonly left?: (dataDir: string) => void;
 }
 
 type Relief = () => unknown;
@@ -62,7 +62,6 @@ const hindrances: readonly Hindrance[] = [
       const left = join(`${dataDir}-left`, 'satellite.db');
       new Store(left).close();
       rmSync(`${left}.holder`);
-      return undefined;
     },
     impose: ({ current }, dataDir) => {
       return () => rmSync(join(seenBy(current.child.pid, dataDir), ballast));
@@ -83,18 +82,12 @@ const hindrances: readonly Hindrance[] = [
     name: 'failing in the job, read-only from then on',
     code: 'STORE_IO_ERROR',
     missing: noLoops,
-    satellite: () => ({}),
+    satellite: (dataDir) => ({ wrapper: withImage(dataDir) }),
     before: 'its end',
-    left: (dataDir) => {
-      mountImage(dataDir);
-      return () => unmount(dataDir);
-    },
     impose: (keeper, dataDir) => {
-      failDisk(dataDir);
+      failDisk(keeper.current.child.pid, dataDir);
       return async () => {
         await keeper.stop();
-        unmount(dataDir);
-        mountImage(dataDir);
         keeper.start();
       };
     },
@@ -183,7 +176,7 @@ async function hinder(hindrance: Hindrance, seed: number, repositories: readonly
   const findings = new Findings();
   const dataDir = join(world.folder, 'data');
   mkdirSync(dataDir);
-  const undo = left?.(dataDir);
+  left?.(dataDir);
   const keeper = new Keeper(() => world.start(hindrance.satellite(dataDir)));
   const jobs = new Jobs(world);
   let resumedMs = Number.NaN;
@@ -231,7 +224,6 @@ async function hinder(hindrance: Hindrance, seed: number, repositories: readonly
     findings.other.push(error instanceof Error ? error.message : String(error));
   } finally {
     await keeper.abandon();
-    undo?.();
   }
   return { findings, resumedMs };
 }
