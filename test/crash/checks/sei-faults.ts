@@ -24,6 +24,8 @@ interface SeiFault {
   /** Of the line in the log; undefined: it is no fault to a call whose answer is empty, or it is one of a kind. */
   readonly code: (call: Call) => string | undefined;
   readonly calls?: readonly Call[];
+  /** What the log says of it where it has no code. */
+  readonly said?: (call: Call) => RegExp | undefined;
 }
 
 const calls: readonly Call[] = ['register', 'heartbeat', 'list', 'accept', 'report', 'push'];
@@ -35,6 +37,12 @@ const withoutRegister = calls.filter((call) => call !== 'register');
 const unread: readonly Call[] = ['register', 'heartbeat'];
 const unreadable = (call: Call) => (unread.includes(call) ? undefined : 'SEI_ANSWER_UNREADABLE');
 const every = (code: string) => () => code;
+
+/** To a heartbeat it means that SEI has forgotten the satellite, to `accept` that somebody else was faster. */
+const saidOfGone = (call: Call) => {
+  if (call === 'heartbeat') return /^(Registered with SEI|SEI still knows this satellite)$/;
+  return call === 'accept' ? /^The job is gone or another satellite/ : undefined;
+};
 
 /** Befall these calls in the short run, too, whatever the seed. */
 const pinned: Readonly<Partial<Record<Call, readonly string[]>>> = {
@@ -99,13 +107,16 @@ const faults: readonly SeiFault[] = [
   },
   {
     name: '404',
-    rule: { status: 404 },
+    // The answer to a heartbeat is a new registration, which ends with a heartbeat where SEI knows the satellite.
+    rule: { status: 404, times: 1 },
     code: (call) => (call === 'heartbeat' || call === 'accept' ? undefined : 'SEI_NOT_FOUND'),
+    said: saidOfGone,
   },
   {
     name: '409',
-    rule: { status: 409 },
+    rule: { status: 409, times: 1 },
     code: (call) => (call === 'heartbeat' || call === 'accept' ? undefined : 'SEI_CONFLICT'),
+    said: saidOfGone,
   },
   { name: 'not acknowledged', rule: { status: 200, body: {} }, code: () => undefined, calls: ['report'] },
   { name: 'no pointer', rule: { status: 200, body: { records: [], count: 0 } }, code: unreadable, calls: ['push'] },
@@ -171,6 +182,10 @@ async function befall(
       const lines = keeper.lines.slice(before);
       const isTold = lines.some((line) => line.level === 'warn' && (code === '' || line.code === code));
       if (code !== undefined && !isTold) findings.other.push(`${name}: no line of the log has the code ${code}`);
+      const said = fault.said?.(call);
+      if (said !== undefined && !lines.some(({ message }) => said.test(message))) {
+        findings.other.push(`${name}: no line of the log says ${said}`);
+      }
       if (call === 'register') await keeper.stop();
     }
     if (call === 'register') keeper.start();

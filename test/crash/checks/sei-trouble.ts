@@ -82,6 +82,35 @@ const troubles: readonly Trouble[] = [
     },
   },
   {
+    name: 'a satellite that SEI has forgotten',
+    play: async ({ world, keeper, jobs, wrong }) => {
+      keeper.start();
+      await jobs.run();
+      const { agentId } = await keeper.current.line(({ message }) => message === 'Registered with SEI');
+      const before = keeper.lines.length;
+      world.sei.forgetAgents();
+      const { status } = await jobs.run();
+      if (status !== 'SUCCESS') wrong(`the job is ${status}`);
+      const again = keeper.lines.slice(before).find(({ message }) => message === 'Registered with SEI');
+      if (again?.agentId !== agentId) wrong(`it registered as ${again?.agentId} instead of ${agentId}`);
+    },
+  },
+  {
+    name: 'a frozen satellite whose job SEI offers again',
+    play: async ({ world, keeper, jobs, wrong }) => {
+      const jobId = jobs.add();
+      keeper.start();
+      await keeper.current.line(({ message }) => message === 'Job accepted');
+      while (world.sei.pages(jobId).length === 0) await delay(10);
+      keeper.current.child.kill('SIGSTOP');
+      world.sei.reschedule(jobId);
+      await delay(3_000);
+      keeper.current.child.kill('SIGCONT');
+      const { status, exception } = await world.sei.waitForJob(jobId, 60_000);
+      if (status !== 'SUCCESS') wrong(`the job is ${status}: ${exception?.message}`);
+    },
+  },
+  {
     name: 'a key that is refused for a while',
     satellite: { preload: [new URL('../preload/hurry.ts', import.meta.url)] },
     play: async ({ world, keeper, jobs, wrong }) => {
