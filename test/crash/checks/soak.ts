@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { seededRandom } from '../../simulators/git/random.ts';
+import { type Random, seededRandom } from '../../simulators/git/random.ts';
 import type { Check, Context } from '../check.ts';
 import { FaultProxy } from '../fault-proxy.ts';
 import { Findings } from '../findings.ts';
@@ -15,10 +15,19 @@ const maxMib = 256;
 /** Of open files: connections to both servers that are kept for the next request are opened by and by. */
 const maxGrowth = 16;
 
-/** Both lines bad, people at work, a kill every few seconds; then no more kills, to see whether files stay open. */
+/** What a server in trouble says, or a proxy in its place. */
+const troubles = [
+  { status: 500 },
+  { status: 503, headers: { 'Retry-After': '1' } },
+  { status: 429, headers: { 'Retry-After': '1' } },
+  { status: 502, body: '<html><body><h1>Bad Gateway</h1></body></html>' },
+  { status: 504 },
+] as const;
+
+/** Both lines bad, both servers in trouble, people at work, a kill every few seconds; then no more kills, to see whether files stay open. */
 export const soakCheck: Check = {
   name: 'soak',
-  minutes: { short: 4, long: 15 },
+  minutes: { short: 6, long: 15 },
   run: (context) => soak(context, context.isLong ? 200_000 : 20_000, context.isLong ? 100_000 : 10_000),
 };
 
@@ -37,21 +46,27 @@ async function soak({ random, seed, folder }: Context, killingMs: number, quietM
   const keeper = new Keeper(() => world.start());
   const jobs = new Jobs(world);
   const files: number[] = [];
+  const quiet = new AbortController();
+  let answers = 0;
   try {
     for (const proxy of proxies) proxy.disturb();
+    const troubled = troubleServers(world, seededRandom(seed), quiet.signal);
     keeper.start();
     const endAtMs = performance.now() + killingMs;
     const lastAtMs = endAtMs + quietMs;
     const disturbing = disturb(keeper, seededRandom(seed), { endAtMs, lastAtMs, files });
     while (performance.now() < lastAtMs) {
-      await jobs.run({ timeoutMs: killingMs + quietMs + 60_000 });
+      await jobs.run({ timeoutMs: killingMs + quietMs + 120_000 });
       await world.people.work();
     }
     await disturbing;
     for (const proxy of proxies) proxy.calm();
+    quiet.abort();
+    answers = await troubled;
     // What was read of a bad line waits for its next attempt, up to a minute.
     findings.add(await rest(world, keeper, jobs));
   } finally {
+    quiet.abort();
     await keeper.abandon();
   }
   const growth = median(files.slice(-5)) - median(files.slice(0, 5));
@@ -61,10 +76,31 @@ async function soak({ random, seed, folder }: Context, killingMs: number, quietM
   const faults = proxies.reduce((sum, proxy) => sum + proxy.faults, 0);
   return {
     figure:
-      `${Math.round((killingMs + quietMs) / 1000)} s, ${faults} faults, ${keeper.kills} kills, ${jobs.views.length} jobs, ` +
+      `${Math.round((killingMs + quietMs) / 1000)} s, ${faults} faults of the lines, ${answers} of the servers, ` +
+      `${keeper.kills} kills, ${jobs.views.length} jobs, ` +
       `${findings.missing.length} lost, ${mib} MiB, open files ${median(files.slice(0, 5))} → ${median(files.slice(-5))}`,
     problems: findings.sentences(),
   };
+}
+
+/** Now and then a request is answered with a trouble, on either leg; resolves with how many were. */
+async function troubleServers({ bitbucket, sei }: World, random: Random, signal: AbortSignal): Promise<number> {
+  const legs = [
+    { server: bitbucket, every: 150, atRequest: 0 },
+    { server: sei, every: 30, atRequest: 0 },
+  ];
+  let count = 0;
+  while (!signal.aborted) {
+    for (const leg of legs) {
+      const { total } = leg.server.requests;
+      if (total < leg.atRequest) continue;
+      leg.server.fault({ match: /./, times: 1, ...random.pick(troubles) });
+      count++;
+      leg.atRequest = total + 2 + random.below(leg.every);
+    }
+    await delay(50);
+  }
+  return count;
 }
 
 interface Disturbance {
@@ -73,7 +109,7 @@ interface Disturbance {
   readonly files: number[];
 }
 
-async function disturb(keeper: Keeper, random: ReturnType<typeof seededRandom>, until: Disturbance): Promise<void> {
+async function disturb(keeper: Keeper, random: Random, until: Disturbance): Promise<void> {
   while (performance.now() < until.endAtMs) {
     await delay(1_500 + random.below(3_500));
     keeper.kill();
