@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type SyntheticProject, startSyntheticBitbucket } from '../../simulators/bitbucket-synthetic.ts';
@@ -7,6 +8,8 @@ import type { Check, Context } from '../check.ts';
 import { Satellite } from '../satellite.ts';
 
 const maxMib = 256;
+/** With less of it waiting, the sink was not slower than the source. */
+const leastStoreMib = 8;
 
 /** Files cost a request a commit: they are read for the second project only, at the same time as the first. */
 const bulk = 'BULK';
@@ -33,7 +36,7 @@ const long: Size = {
     { key: bulk, repositories: 1_000, commits: 1_000, pullRequests: 50 },
     { key: files, repositories: 40, commits: 500, pullRequests: 20 },
   ],
-  pushMs: 900,
+  pushMs: 2_500,
   minutes: 25,
 };
 
@@ -48,7 +51,10 @@ export const memoryCheck: Check = {
     for (const nodeOptions of ['', '--max-old-space-size=160']) {
       const crawl = await crawlAll(context, size, nodeOptions);
       problems.push(...crawl.problems.map((one) => `${nodeOptions || 'no options'}: ${one}`));
-      figures.push(`${crawl.mib} MiB in ${crawl.seconds} s${nodeOptions === '' ? '' : ` with ${nodeOptions}`}`);
+      figures.push(
+        `${crawl.mib} MiB in ${crawl.seconds} s, ${crawl.storeMib} MiB of pages waiting${nodeOptions === '' ? '' : ` with ${nodeOptions}`}`,
+      );
+      if (crawl.storeMib < leastStoreMib) problems.push(`the sink kept up: ${crawl.storeMib} MiB waited at most`);
       if (crawl.mib > maxMib) problems.push(`${crawl.mib} MiB of memory ${nodeOptions}`);
     }
     const [first, second] = size.projects;
@@ -68,6 +74,11 @@ async function crawlAll({ folder }: Context, { projects, pushMs, minutes }: Size
   const jobIds = [bulk, files].map((integrationId) => sei.addJob({ integrationId, shouldFetchRepos: true }));
   const satellite = new Satellite(home, { env: nodeOptions === '' ? {} : { NODE_OPTIONS: nodeOptions } });
   const problems: string[] = [];
+  const store = join(home, 'data', 'satellite.db');
+  let storeBytes = 0;
+  const watching = setInterval(() => {
+    storeBytes = Math.max(storeBytes, statSync(store, { throwIfNoEntry: false })?.size ?? 0);
+  }, 500);
   try {
     const died = satellite.ended.then(({ exitCode, signal, stderr }) => {
       throw new Error(`the satellite ended: ${exitCode ?? signal} ${stderr.slice(0, 300)}`);
@@ -81,10 +92,12 @@ async function crawlAll({ folder }: Context, { projects, pushMs, minutes }: Size
     problems.push(...count(sei, jobIds, projects, bitbucket.commitNumber));
     problems.push(...sei.violations.slice(0, 3));
   } finally {
+    clearInterval(watching);
     await satellite.kill('SIGTERM');
   }
+  const storeMib = Math.round(storeBytes / 2 ** 20);
   const seconds = Math.round((performance.now() - startedAtMs) / 1000);
-  return { mib: Math.round(satellite.peakRssBytes / 2 ** 20), seconds, problems };
+  return { mib: Math.round(satellite.peakRssBytes / 2 ** 20), storeMib, seconds, problems };
 }
 
 /** Each commit and each pull request once; one file at a time is looked at. */
