@@ -84,6 +84,10 @@ testBuilt(
     writeFileSync(file, good.replace('4711', '<INTEGRATION_ID>'));
     satellite.child.kill('SIGHUP');
     await satellite.logged('The new configuration is refused; the old one stays');
+    // Where, what, and what to write instead.
+    await satellite.logged('satellite.yml:1:');
+    await satellite.logged('integrations[0].id: a placeholder was left in');
+    await satellite.logged('expected the id that Harness shows for the integration');
 
     expect(await sei.waitForJob(jobId)).toMatchObject({ status: 'SUCCESS', attempts: 1 });
     expect(sei.ingested(jobId).commits).toHaveLength(commits);
