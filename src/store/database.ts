@@ -7,6 +7,7 @@ import { fileError, SatelliteError, toSatelliteError } from '../errors.ts';
 import { killPoint } from '../ops/kill-point.ts';
 import { readHolder, writeHolder } from './lock-holder.ts';
 import { migrations } from './migrations.ts';
+import { checkedTables, damagedRows, defineChecksum } from './row-checksum.ts';
 import { damagedValue } from './sealed-json.ts';
 
 /**
@@ -30,6 +31,7 @@ export function openDatabase(path: string): DatabaseSync {
        PRAGMA cache_size = -8192;
        PRAGMA wal_autocheckpoint = 1000;`,
     );
+    defineChecksum(database);
     killPoint('store:before-migration');
     migrate(database, path);
     killPoint('store:after-migration');
@@ -88,6 +90,7 @@ const wholeCheckBytes = 64 * 2 ** 20;
 /** Reads enough to know that the file is whole: all of a small one, of a large one everything but the pages' bodies. */
 function assertSound(database: DatabaseSync): void {
   if (!hasOwnSchema(database)) throw damagedValue();
+  if (checkedTables.some((table) => damagedRows(database, table) > 0)) throw damagedValue();
   const pragma = (name: string) => Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0];
   if (Number(pragma('page_count')) * Number(pragma('page_size')) <= wholeCheckBytes) {
     if (pragma('integrity_check(1)') !== 'ok') throw damagedValue();
@@ -100,6 +103,7 @@ function assertSound(database: DatabaseSync): void {
 /** A flipped bit in a name or a condition leaves a schema that is one, and is not that of its version. */
 export function hasOwnSchema(database: DatabaseSync): boolean {
   using made = new DatabaseSync(':memory:');
+  defineChecksum(made);
   for (const step of migrations.slice(0, versionOf(database))) made.exec(step);
   return isDeepStrictEqual(schemaOf(database), schemaOf(made));
 }

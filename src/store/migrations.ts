@@ -1,3 +1,5 @@
+import { checksumStep } from './row-checksum.ts';
+
 /**
  * The store's schema, one step a version; `PRAGMA user_version` counts the steps taken. A step that has shipped is
  * never edited: a change is a new step.
@@ -161,4 +163,13 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (job_id, kind)
   ) STRICT, WITHOUT ROWID;
   `,
+  // Whether the numbers that decide what is read next are those that were written: SQLite does not notice a flipped bit.
+  [
+    checksumStep('jobs', ['id']),
+    checksumStep('gaps', ['integration_id', 'repository_id', 'data_type']),
+    checksumStep('scans', ['integration_id']),
+    checksumStep('pull_requests', ['integration_id', 'repository_id', 'id']),
+    checksumStep('pull_requests_found', ['job_id', 'repository_id', 'id']),
+    checksumStep('pull_requests_covered', ['integration_id', 'repository_id']),
+  ].join(''),
 ];

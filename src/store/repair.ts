@@ -3,6 +3,7 @@ import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { toSatelliteError } from '../errors.ts';
 import { inTransaction, openDatabase } from './database.ts';
 import { removeHolder } from './lock-holder.ts';
+import { checkedTables, defineChecksum, isDamagedSql } from './row-checksum.ts';
 import { isSealed, seal } from './sealed-json.ts';
 import { setAside } from './set-aside.ts';
 
@@ -62,6 +63,7 @@ function openDamaged(path: string): DatabaseSync | undefined {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path);
+    defineChecksum(database);
     database.exec('PRAGMA locking_mode = EXCLUSIVE');
     database.prepare('SELECT count(*) FROM sqlite_schema').get();
     return database;
@@ -80,12 +82,18 @@ function copyRows(from: DatabaseSync, to: DatabaseSync, table: (typeof memory)[n
   inTransaction(to, () => {
     for (const row of readable(from, table)) {
       if (table === 'commit_files' && !isSealed(row.files)) continue;
-      // Why something is missing is for people; that it is missing is not.
-      const isUntold = table === 'gaps' && row.failure != null && !isSealed(row.failure);
-      if (insert(isUntold ? { ...row, failure: null } : row)) copied++;
+      if (table === 'gaps') {
+        if (insert(gapOf(row))) copied++;
+      } else if (row.is_damaged !== 1n && insert(row)) copied++;
     }
   });
   return copied;
+}
+
+/** Why something is missing is for people; that it is missing is not, and where it begins is not to be guessed. */
+function gapOf(row: Row): Row {
+  const isUntold = row.failure != null && !isSealed(row.failure);
+  return { ...row, ...(isUntold && { failure: null }), ...(row.is_damaged === 1n && { from_ms: 0 }) };
 }
 
 function copyJobs(from: DatabaseSync, to: DatabaseSync, nowMs: number): number {
@@ -97,6 +105,8 @@ function copyJobs(from: DatabaseSync, to: DatabaseSync, nowMs: number): number {
       if (!isSealed(row.query)) continue;
       const job = {
         ...row,
+        // All of it is missing then.
+        ...(row.is_damaged === 1n && { from_ms: 0, is_full: 1, fetch_repositories: 1 }),
         discovered_at_ms: null,
         done_at_ms: nowMs,
         result: null,
@@ -113,10 +123,11 @@ const refusals = [19, 20];
 
 /** @returns puts a row in; false where it is none that a satellite has written: it is left out */
 function inserter(to: DatabaseSync, table: string): (row: Row) => boolean {
-  const columns = to.prepare('SELECT name FROM pragma_table_info(?)').all(table);
+  // The checksum is made anew.
+  const columns = to.prepare(`SELECT name FROM pragma_table_info(?) WHERE name <> 'checksum'`).all(table);
   return (row) => {
     const names = columns.map(({ name }) => String(name)).filter((name) => row[name] !== undefined);
-    if (names.length === 0 || Object.values(row).some(isOutOfRange)) return false;
+    if (names.length === 0 || names.some((name) => isOutOfRange(row[name]))) return false;
     const sql = `INSERT OR REPLACE INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`;
     try {
       to.prepare(sql).run(...names.map((name) => row[name] ?? null));
@@ -130,7 +141,7 @@ function inserter(to: DatabaseSync, table: string): (row: Row) => boolean {
 }
 
 /** No number of ours is so large, and none could be read again. */
-function isOutOfRange(value: SQLInputValue): boolean {
+function isOutOfRange(value: SQLInputValue | undefined): boolean {
   return typeof value === 'bigint' && !Number.isSafeInteger(Number(value));
 }
 
@@ -139,7 +150,10 @@ function* readable(database: DatabaseSync, table: string): Generator<Row> {
   try {
     const schema = database.prepare(`SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?`);
     if (schema.get(table) === undefined) return;
-    const rows = database.prepare(`SELECT * FROM ${table}`);
+    const checked = checkedTables.find((name) => name === table);
+    const hasChecksum = database.prepare(`SELECT 1 FROM pragma_table_info(?) WHERE name = 'checksum'`).get(table);
+    const isDamaged = checked !== undefined && hasChecksum !== undefined ? isDamagedSql(checked) : '0';
+    const rows = database.prepare(`SELECT *, ${isDamaged} AS is_damaged FROM ${table}`);
     // A number that has become too large would end the table otherwise.
     rows.setReadBigInts(true);
     yield* rows.iterate() as Iterable<Row>;

@@ -3,6 +3,7 @@ import { crc32 } from 'node:zlib';
 import { toSatelliteError } from '../errors.ts';
 import { agentIdOf, hasOwnSchema, tooNew, versionOf } from './database.ts';
 import { migrations } from './migrations.ts';
+import { checkedTables, damagedRows, defineChecksum } from './row-checksum.ts';
 import { isSealed } from './sealed-json.ts';
 
 /** Every column whose values carry their own checksum. */
@@ -28,6 +29,7 @@ export function verifyStore(path: string): string[] {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path);
+    defineChecksum(database);
     database.exec('PRAGMA locking_mode = EXCLUSIVE');
     for (const row of database.prepare('PRAGMA integrity_check').all()) {
       const text = String(row.integrity_check);
@@ -41,6 +43,10 @@ export function verifyStore(path: string): string[] {
       const rows = database.prepare(`SELECT ${column} AS value FROM ${table} WHERE ${column} IS NOT NULL`).iterate();
       const damaged = count(rows, ({ value }) => !isSealed(value));
       if (damaged > 0) findings.push(`${table}.${column}: ${damaged} value(s) are not what was written`);
+    }
+    for (const table of checkedTables.filter((name) => hasColumn(database, name, 'checksum'))) {
+      const damaged = damagedRows(database, table);
+      if (damaged > 0) findings.push(`${table}: ${damaged} row(s) are not what was written`);
     }
     const bodies = database.prepare('SELECT crc32, body FROM pages WHERE body IS NOT NULL').iterate();
     const damagedPages = count(bodies, (row) => crc32(row.body as Uint8Array) !== row.crc32);

@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { repairStore } from '../../../src/store/repair.ts';
 import { Store } from '../../../src/store/store.ts';
 import { verifyStore } from '../../../src/store/verify.ts';
-import { commitsOf, discovered, newJob, newPath } from './fixtures.ts';
+import { commitsOf, discovered, newJob, newPath, pullRequestsOf } from './fixtures.ts';
 
 /** A store with a gap, a diff that failed, counted files, and a job that is under way. */
 function storeInUse(): string {
@@ -14,9 +14,12 @@ function storeInUse(): string {
   const failure = { repository: 'PAY/one', code: 'X', reason: 'closed', atMs: 1 };
   store.slices.finish(commitsOf('a', 1), 'failed', [], failure);
   store.slices.finish(commitsOf('a', 2), 'done', [{ ref: 'main', tip: 'ab' }]);
+  store.pullRequests.addFound('a', 2, { id: 3, fingerprint: 'f', isOpen: true, readAtMs: 9, sentMs: 4 });
+  store.slices.finish(pullRequestsOf('a', 2), 'done');
   store.jobs.setDone('a', 7_000, { result: {} });
   store.acknowledge('a');
   discovered(store, newJob('b'), [1]);
+  store.pullRequests.addFound('b', 1, { id: 5, fingerprint: 'f', isOpen: false, readAtMs: 9 });
   store.slices.finish(commitsOf('b', 1), 'failed', [], failure);
   store.commitFiles.add('ab12', { f: [] });
   store.commitFiles.countFailure('cd34');
@@ -25,10 +28,13 @@ function storeInUse(): string {
   return path;
 }
 
-/** Changes what is in the file behind the store's back, types included. */
+/** Changes what is in the file behind the store's back, types included, and sets off no trigger. */
 function tamper(path: string, sql: string): void {
   const database = new DatabaseSync(path);
+  const triggers = database.prepare(`SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'`).all();
+  for (const { name } of triggers) database.exec(`DROP TRIGGER ${name}`);
   expect(database.prepare(sql).run().changes).toBeGreaterThan(0);
+  for (const trigger of triggers) database.exec(String(trigger.sql));
   database.close();
 }
 
@@ -52,12 +58,29 @@ describe('verify', () => {
     ['slices.failure', "UPDATE slices SET failure = replace(failure, 'closed', 'cloned')"],
     ['gaps.failure', "UPDATE gaps SET failure = replace(failure, 'closed', 'cloned')"],
     ['slices.cursor', "UPDATE slices SET cursor = '1:2'"],
+    ['jobs', 'UPDATE jobs SET from_ms = from_ms + 1024'],
+    ['jobs', 'UPDATE jobs SET fetch_repositories = 1'],
+    ['gaps', 'UPDATE gaps SET from_ms = from_ms + 1'],
+    ['scans', 'UPDATE scans SET to_ms = to_ms + 1'],
+    ['pull_requests_covered', 'UPDATE pull_requests_covered SET repository_id = 3'],
+    ['pull_requests', 'UPDATE pull_requests SET sent_ms = 5'],
+    ['pull_requests_found', "UPDATE pull_requests_found SET fingerprint = 'g'"],
     ['meta', "DELETE FROM meta WHERE key = 'agent_id'"],
   ])('finds what is wrong with %s', (column, sql) => {
     const path = storeInUse();
     tamper(path, sql);
     expect(verifyStore(path)).toEqual([expect.stringContaining(column)]);
   });
+
+  test.each(['jobs', 'gaps', 'scans', 'pull_requests_covered', 'pull_requests', 'pull_requests_found'])(
+    'and a start do not take a row of %s whose checksum is another',
+    (table) => {
+      const path = storeInUse();
+      tamper(path, `UPDATE ${table} SET checksum = checksum + 1`);
+      expect(verifyStore(path)).toEqual([expect.stringContaining(table)]);
+      expect(() => new Store(path)).toThrow(expect.objectContaining({ code: 'STORE_DAMAGED' }));
+    },
+  );
 
   test('finds a schema that is not ours', () => {
     const path = storeInUse();
@@ -94,9 +117,29 @@ describe('repair', () => {
 
   test('leaves out a number that has become too large to be read', () => {
     const path = storeInUse();
-    tamper(path, 'UPDATE gaps SET from_ms = from_ms + 4611686018427387904');
-    expect(repairStore(path, 9_000).kept).toMatchObject({ gaps: 0, coverage: 1 });
+    tamper(path, 'UPDATE coverage SET to_ms = to_ms + 4611686018427387904');
+    expect(repairStore(path, 9_000).kept).toMatchObject({ gaps: 1, coverage: 0 });
     expect(verifyStore(path)).toEqual([]);
+  });
+
+  test.each(['from_ms + 1', 'from_ms + 4611686018427387904'])('fills a gap from the beginning on: %s', (value) => {
+    const path = storeInUse();
+    tamper(path, `UPDATE gaps SET from_ms = ${value}`);
+    expect(repairStore(path, 9_000).kept).toMatchObject({ gaps: 1 });
+    expect(verifyStore(path)).toEqual([]);
+    const store = new Store(path);
+    expect(store.coverage.windowFromMs({ id: 'c', integrationId: '7', fromMs: 5_000 }, 1, 'commits')).toBe(0);
+    store.close();
+  });
+
+  test('does not believe the window of a job, nor what was sent of a pull request', () => {
+    const path = storeInUse();
+    tamper(path, 'UPDATE jobs SET from_ms = from_ms + 1');
+    tamper(path, 'UPDATE pull_requests SET sent_ms = 9');
+    expect(repairStore(path, 9_000)).toMatchObject({ failedJobs: 1, kept: { pull_requests: 0 } });
+    const store = new Store(path);
+    expect(store.jobs.list()).toMatchObject([{ id: 'b', fromMs: 0, isFull: true, fetchRepositories: true }]);
+    store.close();
   });
 
   test('keeps a gap whose reason cannot be read', () => {
