@@ -107,10 +107,16 @@ export function dataTypesOf({ job, integration: { metadata } }: Pick<Scan, 'job'
 }
 
 /**
- * SEI asks for tags in full scans only, and for repositories seldom: what an earlier job could not bring of them is brought
- * by the next that can, whichever it is.
+ * SEI asks for tags in full scans only, and for repositories seldom: what an earlier job could not bring of them, and those
+ * of a new repository, are brought by the next that can, whichever it is.
  */
 function owedTypes({ job, store, integration }: Scan, types: readonly DataType[], repositoryId: number): DataType[] {
   const owed: DataType[] = integration.metadata.fetchTags ? ['tags', 'repositories'] : ['repositories'];
-  return owed.filter((type) => !types.includes(type) && store.coverage.hasGap(job, repositoryId, type));
+  // Where neither commits nor pull requests are read, nothing tells which repository is new.
+  const isNew = types.some(isCovered) && store.coverage.isNew(job, repositoryId);
+  return owed.filter((type) => !types.includes(type) && (isNew || store.coverage.hasGap(job, repositoryId, type)));
+}
+
+function isCovered(type: DataType): boolean {
+  return type === 'commits' || type === 'pull_requests';
 }

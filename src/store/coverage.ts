@@ -58,6 +58,18 @@ export class Coverage {
     return row !== undefined;
   }
 
+  /** The integration was scanned before, and nothing of this repository is with SEI. */
+  isNew({ integrationId }: Pick<JobWindow, 'integrationId'>, repositoryId: number): boolean {
+    const row = this.#database
+      .prepare(
+        `SELECT 1 FROM scans WHERE integration_id = ?1
+         AND NOT EXISTS (SELECT 1 FROM coverage WHERE integration_id = ?1 AND repository_id = ?2)
+         AND NOT EXISTS (SELECT 1 FROM pull_requests_covered WHERE integration_id = ?1 AND repository_id = ?2)`,
+      )
+      .get(integrationId, repositoryId);
+    return row !== undefined;
+  }
+
   /** Something of earlier jobs is missing at SEI, while other parts of the same jobs may be there. */
   hasGap(job: JobWindow, repositoryId: number, dataType: DataType): boolean {
     return this.#missingFromMs(job, repositoryId, dataType) !== undefined;

@@ -788,8 +788,12 @@ describe('deviations of a push', () => {
   test('of tags in an incremental scan, and of repositories nobody asked for, is told', async () => {
     const simulator = await start();
     const client = new Client(simulator);
+    const tags = page('tags', 0, [{ repository, tags: [{ id: 'refs/tags/v1', displayId: 'v1' }] }]);
+    // With what is new of a repository that SEI has not met yet, they may come.
+    await client.push(await client.begin({ integrationId: '4711', from: 1_700_000_000_000 }), tags);
+    expect(simulator.violations).toEqual([]);
     const jobId = await client.begin({ integrationId: '4711', from: 1_700_000_000_000 });
-    await client.push(jobId, page('tags', 0, [{ repository, tags: [{ id: 'refs/tags/v1', displayId: 'v1' }] }]));
+    await client.push(jobId, tags);
     await client.push(jobId, page('repositories', 0, []));
     expect(simulator.violations).toEqual([
       expect.stringMatching(/tags are for full scans only/),

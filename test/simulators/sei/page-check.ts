@@ -16,9 +16,10 @@ const maxRecords = 500;
 const maxDeviations = 10;
 
 /** Checks the bytes of a file that was pushed (sei-protocol §3.2, §4.6). */
-export function checkPage(bytes: Uint8Array, expected: ExpectedPage, complain: Complain): void {
+export function checkPage(bytes: Uint8Array, expected: ExpectedPage, complain: Complain): Set<string> {
   const file = parse(bytes, complain);
-  if (file === undefined) return;
+  const repositories = new Set<string>();
+  if (file === undefined) return repositories;
   let deviations = 0;
   const atMost: Complain = (deviation) => {
     deviations += 1;
@@ -36,9 +37,12 @@ export function checkPage(bytes: Uint8Array, expected: ExpectedPage, complain: C
     if (records.length === 0 && expected.dataType !== 'repositories') atMost('file has no records: never stored');
     records.forEach((record, index) => {
       checkRecord(expected.dataType, record, `file.records[${index}]`, atMost);
+      if (!isObject(record) || !isObject(record.repository)) return;
+      repositories.add(`${record.repository.name} ${record.repository.id}`);
     });
   }
   if (deviations > maxDeviations) complain(`and ${deviations - maxDeviations} more deviations in this file`);
+  return repositories;
 }
 
 function parse(bytes: Uint8Array, complain: Complain): unknown {

@@ -19,6 +19,8 @@ export class Push {
   readonly #tenant: string;
   readonly #jobs: JobBook;
   readonly #storage: Storage;
+  /** The first job that brought something of a repository: a new one comes with all that there is of it. */
+  readonly #metIn = new Map<string, string>();
   /** Bytes of all files that were stored, as they are in the bucket. */
   fileBytes = 0;
 
@@ -49,14 +51,18 @@ export class Push {
     const job = this.#jobs.getOrBegin(body.job_id, integrationId);
     if (job.integrationId !== integrationId) told(`is of integration ${job.integrationId}, not ${integrationId}`);
     if (job.status !== 'ACCEPTED' && job.status !== 'PENDING') told(`pushed while the job is ${job.status}`);
-    const isUnasked = !job.own && !this.#jobs.mayLack.has(dataType);
+    const content = Buffer.from(body.content, 'base64');
+    const repositories = checkPage(content, { tenant: this.#tenant, integrationId, dataType, pageNumber }, told);
+    for (const name of repositories) {
+      if (!this.#metIn.has(name)) this.#metIn.set(name, body.job_id);
+    }
+    const areNew = repositories.size > 0 && [...repositories].every((name) => this.#metIn.get(name) === body.job_id);
+    const isUnasked = !job.own && !this.#jobs.mayLack.has(dataType) && !areNew;
     if (isUnasked && dataType === 'repositories' && job.query.should_fetch_repos !== true) {
       told('repositories were not asked for');
     }
     if (isUnasked && dataType === 'tags' && job.query.from !== undefined) told('tags are for full scans only');
 
-    const content = Buffer.from(body.content, 'base64');
-    checkPage(content, { tenant: this.#tenant, integrationId, dataType, pageNumber }, told);
     const { jobId, attempts: attempt } = job;
     const file = { jobId, integrationId, attempt, dataType, pageNumber, path: body.relative_path };
     const pointer = await this.#storage.store(file, content);

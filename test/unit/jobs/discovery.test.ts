@@ -3,6 +3,7 @@ import type { Page } from '../../../src/bitbucket/paging.ts';
 import type { BitbucketRepository } from '../../../src/bitbucket/types.ts';
 import type { Scan } from '../../../src/crawl/scan.ts';
 import type { DataType } from '../../../src/data-type.ts';
+import { dataTypes } from '../../../src/data-type.ts';
 import { dataTypesOf, discover } from '../../../src/jobs/discovery.ts';
 import { Store } from '../../../src/store/store.ts';
 import { FakeBitbucket } from '../crawl/fake-bitbucket.ts';
@@ -100,7 +101,8 @@ describe('discovery', () => {
       const repositories = [ledger, api].map((body) => ({ id: body.id, body }));
       store.slices.addDiscovered('full', 1, repositories, ['commits', dataType]);
       for (const repositoryId of [1, 2]) {
-        store.slices.finish({ jobId: 'full', repositoryId, dataType: 'commits' }, 'done');
+        const tips = [{ ref: 'HEAD', tip: 'ab' }];
+        store.slices.finish({ jobId: 'full', repositoryId, dataType: 'commits' }, 'done', tips);
         const end = repositoryId === 1 ? 'failed' : 'done';
         store.slices.finish({ jobId: 'full', repositoryId, dataType }, end);
       }
@@ -112,6 +114,26 @@ describe('discovery', () => {
       expect([1, 2].map(isThere)).toEqual([true, false]);
     },
   );
+
+  test.each([
+    ['reads tags and record of a new repository', ['commits'], {}, ['commits', 'repositories', 'tags']],
+    ['but no tags where they are not wanted', ['commits'], { fetchTags: false }, ['commits', 'repositories']],
+    ['and neither where nothing tells which one is new', [], {}, []],
+  ] as const)('of an incremental scan %s', async (_name, types, metadata, expected) => {
+    const store = new Store(':memory:');
+    const isRead = types.length > 0;
+    store.jobs.add(newJob('before'));
+    store.slices.addDiscovered('before', 1, [{ id: ledger.id, body: ledger }], ['commits']);
+    const tips = isRead ? [{ ref: 'HEAD', tip: 'ab' }] : [];
+    store.slices.finish({ jobId: 'before', repositoryId: 1, dataType: 'commits' }, 'done', tips);
+    store.jobs.setDone('before', 1, { result: {} });
+    store.acknowledge('before');
+    const { scan } = scanOf({ bitbucket: new Server([ledger, api]), store, config: { metadata } });
+    await discoverNow(scan, [...types]);
+    const read = (repositoryId: number) =>
+      dataTypes.filter((dataType) => store.slices.get({ jobId: 'a', repositoryId, dataType }) !== undefined).sort();
+    expect([read(1), read(2)]).toEqual([types, expected]);
+  });
 
   test('reports what the filter names and nobody sees', async () => {
     const { scan } = scanOf({
