@@ -68,9 +68,13 @@ const evictAtOnce = 1_000;
 /** How often a running scan says in the log how far it is. */
 const progressLogMs = 30_000;
 
-/** How often it is looked whether the scheduler, which looks every second, still does. */
+/** How often it is looked whether a round with SEI is due. */
+const tickMs = 1_000;
+/** How often it is looked whether all goes on as it should. */
 const watchdogMs = 2_500;
-const maxTickGapMs = 15_000;
+
+/** A clock on the wall that is off by more within a second was set, or the machine slept. */
+const maxClockDriftMs = 2_000;
 
 /** A round with SEI that should have begun, or has begun, so long ago is late. */
 const maxOverdueMs = 15_000;
@@ -107,10 +111,13 @@ export class Daemon {
   readonly #runner: JobRunner;
   readonly #loop: ControlLoop;
   readonly #abort = new AbortController();
-  readonly #schedules: { readonly expression: string; readonly run: () => Promise<void> }[] = [];
-  #tasks: ScheduledTask[] = [];
+  /** Of the daemon's own scans. */
+  readonly #schedule: ScheduledTask | undefined;
+  #nextScanAtMs = Number.POSITIVE_INFINITY;
+  /** Epoch milliseconds when the clock for intervals began, as of the last tick. */
+  #wallOffsetMs = 0;
+  #ticker: NodeJS.Timeout | undefined;
   #watchdog: NodeJS.Timeout | undefined;
-  #lastTickElapsedMs = 0;
   readonly #damaged = Promise.withResolvers<SatelliteError>();
   #nextCycleAtElapsedMs = 0;
   /** A job or a round was broken off because the disk, or the process, took no more; undefined: none was. */
@@ -130,6 +137,8 @@ export class Daemon {
     this.#accounts = options.accounts ?? new Accounts();
     this.#monitor = options.monitor ?? new Monitor({ clock, version });
     this.#lastProgressLogElapsedMs = clock.elapsedMs();
+    const { schedule } = config.satellite;
+    if (schedule !== undefined) this.#schedule = cron.createTask(schedule, () => undefined, { timezone: 'UTC' });
     // Where what follows fails, the store is free for the next attempt.
     using opened = new DisposableStack();
     this.#store = new Store(storePath(config.satellite.dataDir), options.redactor);
@@ -189,16 +198,14 @@ export class Daemon {
   }
 
   start(): void {
-    const { schedule } = this.#options.config.satellite;
-    this.#nextCycleAtElapsedMs = this.#options.clock.elapsedMs();
+    const { clock } = this.#options;
+    this.#nextCycleAtElapsedMs = clock.elapsedMs();
+    this.#wallOffsetMs = clock.now() - clock.elapsedMs();
     this.#monitor.health.beat();
     this.#withStore(() => this.#runner.startWaiting());
-    // The interval may be any number of seconds, which a cron expression cannot say: so it looks once a second.
-    this.#schedules.push({ expression: '* * * * * *', run: () => this.#tick() });
-    if (schedule !== undefined) {
-      this.#schedules.push({ expression: schedule, run: async () => this.#withStore(() => this.#startOwnScans()) });
-    }
-    this.#schedule();
+    this.#nextScanAtMs = this.#nextScanMs();
+    this.#ticker = setInterval(() => this.#tick(), tickMs);
+    this.#tick();
     this.#watchdog = setInterval(() => this.#watch(), watchdogMs);
   }
 
@@ -233,8 +240,9 @@ export class Daemon {
   async stop(): Promise<void> {
     if (this.#abort.signal.aborted) return;
     this.#abort.abort();
+    clearInterval(this.#ticker);
     clearInterval(this.#watchdog);
-    await this.#unschedule();
+    await this.#schedule?.destroy();
     await this.#cycling;
     await this.#runner.idle();
     this.#unwatch();
@@ -242,20 +250,20 @@ export class Daemon {
     this.#store.close();
   }
 
-  async #tick(): Promise<void> {
+  #tick(): void {
     const elapsedMs = this.#options.clock.elapsedMs();
-    this.#lastTickElapsedMs = elapsedMs;
     this.#monitor.health.beat();
+    this.#lookAtTheWall(elapsedMs);
     this.#logProgress(elapsedMs);
+    if (this.#isCycling) return;
     if (elapsedMs >= (this.#nextDiskTryAtElapsedMs ?? Number.POSITIVE_INFINITY)) this.#resume(elapsedMs);
     if (elapsedMs >= this.#nextCycleAtElapsedMs) {
       this.#nextCycleAtElapsedMs = elapsedMs + this.#intervalMs();
-      await this.#talk(this.#loop.cycle());
+      void this.#talk(this.#loop.cycle());
     } else if (this.#isAnswered && elapsedMs - this.#talkedAtElapsedMs >= seiSilenceMs) {
       // Only while all is well: what a round could not do, a heartbeat does not show to be mended.
-      await this.#talk(this.#loop.heartbeat());
+      void this.#talk(this.#loop.heartbeat());
     }
-    this.#lastTickElapsedMs = this.#options.clock.elapsedMs();
   }
 
   /** A round with SEI, or a heartbeat. */
@@ -295,34 +303,32 @@ export class Daemon {
     this.#runner.startWaiting();
   }
 
-  #schedule(): void {
-    this.#lastTickElapsedMs = this.#options.clock.elapsedMs();
-    const { logger } = this.#options;
-    this.#tasks = this.#schedules.map(({ expression, run }) =>
-      cron.schedule(expression, run, {
-        timezone: 'UTC',
-        noOverlap: true,
-        suppressMissedWarning: true,
-        logger: {
-          info: () => undefined,
-          debug: () => undefined,
-          // A cycle that takes longer than a second overlaps with the next look: that is what `noOverlap` is for.
-          warn: (said) => logger.debug('Scheduler', { said }),
-          error: (error) => logger.error('Scheduler', { code: 'SCHEDULER', error: String(error) }),
-        },
-      }),
-    );
+  /** The schedule is asked for times only: cron's own timers count up all that was missed when a clock is set forward. */
+  #nextScanMs(): number {
+    return this.#schedule?.getNextRuns(1)[0]?.getTime() ?? Number.POSITIVE_INFINITY;
   }
 
-  async #unschedule(): Promise<void> {
-    for (const task of this.#tasks.splice(0)) await task.destroy();
+  #lookAtTheWall(elapsedMs: number): void {
+    const { clock, logger } = this.#options;
+    const nowMs = clock.now();
+    const jumpMs = nowMs - elapsedMs - this.#wallOffsetMs;
+    this.#wallOffsetMs += jumpMs;
+    if (Math.abs(jumpMs) >= maxClockDriftMs) {
+      logger.warn('The clock of this machine was set, or the machine slept', {
+        code: 'CLOCK_SET',
+        bySeconds: Math.round(jumpMs / 1000),
+      });
+      // What was missed is made up for, once; where it is earlier than before, the schedule is, too.
+      if (jumpMs < 0) this.#nextScanAtMs = this.#nextScanMs();
+    }
+    if (nowMs < this.#nextScanAtMs) return;
+    this.#nextScanAtMs = this.#nextScanMs();
+    this.#withStore(() => this.#startOwnScans());
   }
 
-  /** Cron waits for a time of day: where the clock is set back by a day, it would wait for a day. */
   #watch(): void {
     const { clock } = this.#options;
     const { health } = this.#monitor;
-    if (this.#isCycling) health.beat();
     const dueAtElapsedMs = this.#isCycling ? this.#talkBeganElapsedMs : this.#nextCycleAtElapsedMs;
     if (clock.elapsedMs() - dueAtElapsedMs < maxOverdueMs) health.worked('scheduler');
     else health.failed('scheduler', this.#isCycling ? roundTakesLong : standsStill);
@@ -330,13 +336,6 @@ export class Daemon {
     this.#monitor.noteSilence();
     for (const [integrationId, reachability] of this.#reachability)
       void this.#tryBitbucket(integrationId, reachability);
-    if (this.#isCycling || this.#options.clock.elapsedMs() - this.#lastTickElapsedMs < maxTickGapMs) return;
-    this.#options.logger.warn('The scheduler stands still; it is started anew', {
-      code: 'SCHEDULER',
-      hint: standsStill.hint,
-    });
-    void this.#unschedule();
-    this.#schedule();
   }
 
   /** While nobody writes, nobody would notice that the disk takes nothing; a job that comes then could not even be taken. */
@@ -468,8 +467,8 @@ export class Daemon {
 
 const standsStill = {
   code: 'SCHEDULER',
-  message: 'The scheduler, which looks every second whether something is to be done, stands still',
-  hint: 'The clock of this machine may have been set back; the scheduler is started anew by itself.',
+  message: 'A round with SEI is due and does not begin',
+  hint: 'The machine may have too little processor time for the satellite.',
 };
 
 const roundTakesLong = {

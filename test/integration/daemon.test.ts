@@ -54,16 +54,21 @@ afterEach(async () => {
 
 /** Its log is read by its messages. */
 function start(...args: string[]) {
-  const satellite = new SatelliteProcess(folder.path, args);
+  return startWith({}, ...args);
+}
+
+function startWith(env: NodeJS.ProcessEnv, ...args: string[]) {
+  const satellite = new SatelliteProcess(folder.path, args, { env });
   running.add(satellite);
   const finished = satellite.finished();
   let log = '';
   satellite.child.stderr?.on('data', (text: string) => {
     log += text;
   });
-  const logged = async (message: string) => {
-    for (let waits = 0; !log.includes(message); waits++) {
-      if (waits > 400) throw new Error(`'${message}' was never logged:\n${log}`);
+  const logged = async (...texts: string[]) => {
+    const isTold = () => log.split('\n').some((line) => texts.every((text) => line.includes(text)));
+    for (let waits = 0; !isTold(); waits++) {
+      if (waits > 400) throw new Error(`'${texts.join("' with '")}' was never logged:\n${log}`);
       await delay(50);
     }
   };
@@ -95,6 +100,33 @@ testBuilt(
     satellite.child.kill('SIGTERM');
     expect(await satellite.finished).toMatchObject({ exitCode: 0, signal: null });
     expect(sei.violations).toEqual([]);
+  },
+);
+
+testBuilt(
+  'a clock that is set stops nothing: rounds go on at once, and the schedule counts from the new time',
+  async () => {
+    const file = join(folder.path, 'satellite.yml');
+    const yml = JSON.parse(readFileSync(file, 'utf8')) as { satellite: object };
+    writeFileSync(file, JSON.stringify({ ...yml, satellite: { ...yml.satellite, schedule: '* * * * * *' } }));
+    const preload = new URL('../crash/preload/clock.ts', import.meta.url).href;
+    // Two days forward, four days back.
+    const env = { NODE_OPTIONS: `--import=${preload}`, CRASH_CLOCK_JUMPS: '4000:172800000,8000:-345600000' };
+    const satellite = startWith(env, 'run');
+    await satellite.logged('"bySeconds":172800');
+    const roundsAt = async (atLeast: number) => {
+      const began = performance.now();
+      while (sei.requests.list < atLeast) await delay(20);
+      return performance.now() - began;
+    };
+    expect(await roundsAt(sei.requests.list + 2)).toBeLessThan(10_000);
+    // The second line of a kind is held back: the date of the others shows it.
+    const earlier = new Date(Date.now() - 172_800_000).toISOString().slice(0, 13);
+    await satellite.logged(`"timestamp":"${earlier}`);
+    expect(await roundsAt(sei.requests.list + 2)).toBeLessThan(10_000);
+    await satellite.logged(`"timestamp":"${earlier}`, 'Scan begins');
+    satellite.child.kill('SIGTERM');
+    expect((await satellite.finished).exitCode).toBe(0);
   },
 );
 
