@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { RefusalKind } from '../../simulators/bitbucket/catalogue.ts';
 import type { FaultRule } from '../../simulators/bitbucket/faults.ts';
 import { type ScratchCommit, ScratchRepository } from '../../simulators/bitbucket/scratch-repository.ts';
@@ -140,7 +141,14 @@ const answers: readonly BitbucketFault[] = [
   throttle('429 until a past date', () => ({ 'Retry-After': inSeconds(-3600) })),
   throttle('429 without a word', () => ({})),
   throttle('429 for an hour', () => ({ 'Retry-After': '3600' }), { hurried: true }),
-  throttle('429 for thousands of years', () => ({ 'Retry-After': '99999999999' }), { hurried: true }),
+  throttle('429 for thousands of years', () => ({ 'Retry-After': '99999999999' }), {
+    hurried: true,
+    afterwards: ({ keeper, wrong }) => {
+      // A timer of more than 24 days fires at once.
+      const longest = Math.max(...keeper.lines.map(({ delayMs }) => Number(delayMs ?? 0)));
+      if (longest !== 24 * 3_600_000) wrong(`the longest pause was one of ${longest} ms`);
+    },
+  }),
 ];
 
 const broken: readonly BitbucketFault[] = [
@@ -367,6 +375,10 @@ const contents: readonly BitbucketFault[] = [
         for (const each of disarm) each();
       };
     },
+    afterwards: ({ world, wrong }) => {
+      // Only half a pair is written as a number.
+      if (/\\ud[89a-f]/.test(JSON.stringify(world.sei.ingestedAll()))) wrong('SEI has half a surrogate pair');
+    },
   },
   {
     name: 'commits without people',
@@ -378,6 +390,12 @@ const contents: readonly BitbucketFault[] = [
         values: (values as object[]).map((value, index) => ({ ...value, ...nobody[index % nobody.length] })),
       }));
       return scene.strike(commits, { rewrite });
+    },
+    afterwards: ({ world, wrong }) => {
+      const { commits: stored } = world.sei.ingestedAll();
+      const half = stored.filter(({ commit: { author, committer } }) => !author?.name !== !committer?.name);
+      if (half.length > 0) wrong(`${half.length} commits have one of their two people`);
+      if (stored.every(({ commit: { author } }) => author?.name)) wrong('no commit has nobody');
     },
   },
   {
@@ -395,6 +413,11 @@ const contents: readonly BitbucketFault[] = [
       env: { CRASH_CLOCK_JUMPS: '1000:-86400000,2000:172800000,3000:-3600000' },
     },
     arm: () => () => undefined,
+    // And once more while it has nothing to do but to wait for the next round.
+    afterwards: async ({ keeper }) => {
+      await delay(1_500);
+      keeper.current.child.kill('SIGUSR2');
+    },
   },
 ];
 
@@ -421,6 +444,11 @@ function refuseInTheMiddle(scene: Scene, kind: RefusalKind): () => void {
 async function forcePush(scene: Scene, collect: boolean): Promise<() => void> {
   const { gitDir } = scene.repository;
   const scratch = new ScratchRepository(gitDir);
+  if (collect) {
+    // A tip that no pull request holds, or git would keep it.
+    await scratch.commit({ branch: 'main', at: Date.UTC(2026, 5, 1) / 1000, files: { 'last.txt': 'told\n' } });
+    await scene.jobs.run();
+  }
   const before = new Set((await scratch.git('rev-list', 'main')).split('\n'));
   await scratch.git('update-ref', 'refs/heads/main', await scratch.git('rev-parse', 'main~4'));
   await scratch.commit({
