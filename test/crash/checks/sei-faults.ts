@@ -24,6 +24,8 @@ interface SeiFault {
   /** Of the line in the log; undefined: it is no fault to a call whose answer is empty, or it is one of a kind. */
   readonly code: (call: Call) => string | undefined;
   readonly calls?: readonly Call[];
+  /** Said to a heartbeat it has the satellite register at once. */
+  readonly endsRegistration?: true;
 }
 
 const calls: readonly Call[] = ['register', 'heartbeat', 'list', 'accept', 'report', 'push'];
@@ -100,11 +102,13 @@ const faults: readonly SeiFault[] = [
   {
     name: '404',
     rule: { status: 404 },
+    endsRegistration: true,
     code: (call) => (call === 'heartbeat' || call === 'accept' ? undefined : 'SEI_NOT_FOUND'),
   },
   {
     name: '409',
     rule: { status: 409 },
+    endsRegistration: true,
     code: (call) => (call === 'heartbeat' || call === 'accept' ? undefined : 'SEI_CONFLICT'),
   },
   { name: 'not acknowledged', rule: { status: 200, body: {} }, code: () => undefined, calls: ['report'] },
@@ -155,7 +159,9 @@ async function befall(
     if (call !== 'register') keeper.start();
     for (const fault of chosen) {
       const { name, rule } = fault;
-      const disarm = world.sei.fault({ match: call, times: 2, ...(typeof rule === 'function' ? rule() : rule) });
+      const registers = call === 'heartbeat' && fault.endsRegistration === true;
+      const times = registers ? 1 : 2;
+      const disarm = world.sei.fault({ match: call, times, ...(typeof rule === 'function' ? rule() : rule) });
       // A new process is the only one that registers, with a server that does not know it.
       if (call === 'register') {
         world.sei.forgetAgents();
@@ -170,6 +176,11 @@ async function befall(
       const code = fault.code(call);
       const lines = keeper.lines.slice(before);
       const isTold = lines.some((line) => line.level === 'warn' && (code === '' || line.code === code));
+      const hasRegistered = lines.some(({ message }) => message === 'SEI still knows this satellite');
+      if (registers && !hasRegistered) findings.other.push(`${name}: it did not register anew`);
+      // A timer of more than 24 days fires at once.
+      const longestMs = Math.max(...lines.map(({ delayMs }) => Number(delayMs ?? 0)));
+      if (longestMs > 24 * 3_600_000) findings.other.push(`${name}: a page waits for ${longestMs} ms`);
       if (code !== undefined && !isTold) findings.other.push(`${name}: no line of the log has the code ${code}`);
       if (call === 'register') await keeper.stop();
     }
