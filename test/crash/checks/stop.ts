@@ -220,6 +220,9 @@ async function stopIn(state: State, twice: boolean, seed: number, repositories: 
     // Before its first line is read there is nothing of the program yet that could hear a signal.
     const isGood = exitCode === 0 || (isCut && state.at !== 'load' && (twice || !isHeard));
     if (!isGood) findings.other.push(`exit code ${exitCode}, signal ${signal}`);
+    // The second one comes before the end that the first one asks for has begun.
+    const isCutInside = twice && state.at !== undefined && state.at !== 'load';
+    if (isCutInside && exitCode !== 143) findings.other.push(`the second signal was not heard: exit code ${exitCode}`);
     if (ms > (twice ? 1_050 : 10_000)) findings.other.push(`the end took ${Math.round(ms)} ms`);
     away();
     keeper.start();
