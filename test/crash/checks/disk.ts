@@ -198,6 +198,8 @@ async function hinder(hindrance: Hindrance, seed: number, repositories: readonly
     for (const { message } of failures) findings.other.push(`the job could not read ${message}`);
     const told = keeper.lines.filter((line) => isTold(line) && line.message.startsWith('The disk does not take'));
     if (told.length > 2) findings.other.push(`the log says ${told.length} times that it waits`);
+    const isBrokenOff = keeper.lines.some(({ message }) => message === 'Scan interrupted');
+    if (imposedBefore === 'its end' && isBrokenOff) findings.other.push('the job was broken off and begun again');
     // Else the last job would wait for the next round, too.
     setTimeout(() => keeper.current.child.kill('SIGHUP'), 2_000);
     findings.add(await rest(world, keeper, jobs));
