@@ -59,6 +59,7 @@ export const storeCapCheck: Check = {
     await using bitbucket = await startSyntheticBitbucket([project]);
     await writeConfiguration(folder, bitbucket.url, sei, { store: { max_bytes: capBytes } });
     const away = sei.fault({ match: 'push', status: 503 });
+    await fillWithCommitFiles(join(folder, 'data', 'satellite.db'), capBytes / 2);
     const jobId = sei.addJob({ integrationId });
     const satellite = new Satellite(folder);
     const problems: string[] = [];
@@ -71,7 +72,8 @@ export const storeCapCheck: Check = {
     };
     const watching = setInterval(measure, 200);
     try {
-      await satellite.line(({ code }) => code === 'STORE_AT_CAP', 120_000);
+      const { bytes } = await satellite.line(({ code }) => code === 'STORE_AT_CAP', 120_000);
+      if (!(Number(bytes) > capBytes * 0.75)) problems.push(`the crawl waits with ${bytes} bytes of pages`);
       await delay(1_000);
       const before = bitbucket.requests;
       await delay(3_000);
@@ -152,6 +154,20 @@ async function fillStore(path: string, tenant: string, pages: number): Promise<s
   }
   store.close();
   return id;
+}
+
+/** Counted files that others have left: they give way to pages. */
+async function fillWithCommitFiles(path: string, bytes: number): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const { Store } = (await import(join(dirname(program), 'store/store.js'))) as StoreModule;
+  const store = new Store(path);
+  const files = { f: [[null, 'f'.repeat(3_500), 1, 0]] };
+  store.transaction(() => {
+    for (let number = 0; number < bytes / 4_096; number++) {
+      store.commitFiles.add(number.toString(16).padStart(40, '0'), files);
+    }
+  });
+  store.close();
 }
 
 /** One commit with a very long message. */

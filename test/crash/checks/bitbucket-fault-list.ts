@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { RefusalKind } from '../../simulators/bitbucket/catalogue.ts';
 import type { FaultRule } from '../../simulators/bitbucket/faults.ts';
 import { type ScratchCommit, ScratchRepository } from '../../simulators/bitbucket/scratch-repository.ts';
@@ -396,6 +397,12 @@ const contents: readonly BitbucketFault[] = [
       }));
       return scene.strike(commits, { rewrite });
     },
+    afterwards: ({ world, wrong }) => {
+      const { commits: stored } = world.sei.ingestedAll();
+      const half = stored.filter(({ commit: { author, committer } }) => !author?.name !== !committer?.name);
+      if (half.length > 0) wrong(`${half.length} commits have one of their two people`);
+      if (stored.every(({ commit: { author } }) => author?.name)) wrong('no commit has nobody');
+    },
   },
   {
     name: 'commits without e-mail',
@@ -419,6 +426,11 @@ const contents: readonly BitbucketFault[] = [
       env: { CRASH_CLOCK_JUMPS: '1000:-86400000,2000:172800000,3000:-3600000' },
     },
     arm: () => () => undefined,
+    // And once more while it has nothing to do but to wait for the next round.
+    afterwards: async ({ keeper }) => {
+      await delay(1_500);
+      keeper.current.child.kill('SIGUSR2');
+    },
   },
 ];
 
@@ -461,6 +473,11 @@ function refuseInTheMiddle(scene: Scene, kind: RefusalKind): () => void {
 async function forcePush(scene: Scene, collect: boolean): Promise<() => void> {
   const { gitDir } = scene.repository;
   const scratch = new ScratchRepository(gitDir);
+  if (collect) {
+    // A tip that no pull request holds, or git would keep it.
+    await scratch.commit({ branch: 'main', at: Date.UTC(2026, 5, 1) / 1000, files: { 'last.txt': 'told\n' } });
+    await scene.jobs.run();
+  }
   const before = new Set((await scratch.git('rev-list', 'main')).split('\n'));
   await scratch.git('update-ref', 'refs/heads/main', await scratch.git('rev-parse', 'main~4'));
   await scratch.commit({

@@ -206,6 +206,8 @@ async function hinder(hindrance: Hindrance, seed: number, repositories: readonly
     const stood = progress(world);
     // What is in memory may still be asked for; what comes of it may not be given up.
     if (stood - before > 3) findings.other.push(`the work went on by ${stood - before} requests meanwhile`);
+    const isBrokenOff = keeper.lines.some(({ message }) => message === 'Scan interrupted');
+    if (imposedBefore === 'its end' && isBrokenOff) findings.other.push('the job was broken off');
     await relieve();
     const relievedAtMs = performance.now();
     while (progress(world) === stood && performance.now() - relievedAtMs < 20_000) await delay(20);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pMap from 'p-map';
@@ -8,7 +9,7 @@ import type { Check, Context } from '../check.ts';
 import { Findings, findingKinds } from '../findings.ts';
 import { smallHistory, writeHistory } from '../history.ts';
 import { Keeper } from '../keeper.ts';
-import { compareWithReference, Jobs, payloads, rest } from '../oracle.ts';
+import { compare, compareWithReference, Jobs, payloads, rest } from '../oracle.ts';
 import type { SatelliteOptions } from '../satellite.ts';
 import { World } from '../world.ts';
 
@@ -24,11 +25,29 @@ const troubled: ReadonlySet<KillPoint> = new Set<KillPoint>([
   'report:failure-remembered',
 ]);
 const counter = new URL('../preload/count-kill-points.ts', import.meta.url);
+const writeKiller = new URL('../preload/kill-at-write.ts', import.meta.url);
 
-/** The world after a life without a kill, and how often each point was passed in it. */
+/** Of those that only make the schema, so many are tried. */
+const schemaWrites = 4;
+/** Nothing changes by them, or only how the file is kept. */
+const noWrite = /^(PRAGMA(?! user_version)|BEGIN|COMMIT after PRAGMA)/;
+const ofSchema = /^(CREATE|ALTER|PRAGMA)/;
+
+/** Where the process is killed. */
+interface Place {
+  readonly name: string;
+  /** It is passed only where something goes wrong. */
+  readonly isTroubled: boolean;
+  /** How often it is passed in a life without a kill. */
+  readonly times: number;
+  readonly at: (nth: number) => SatelliteOptions;
+}
+
+/** The world after a life without a kill, and how often each point was passed and each statement run in it. */
 interface Reference {
   readonly payloads: Map<string, string>;
   readonly counts: Readonly<Record<string, number>>;
+  readonly writes: Readonly<Record<string, number>>;
 }
 
 interface Life {
@@ -42,60 +61,65 @@ interface Life {
 /**
  * The process is killed at each named point, at one of the times that it is passed there: in a full scan with a closed
  * repository, or in the incremental one after it; or in a life with a job that fails, pages that are too large, and a store
- * that is damaged. Then it is left in peace.
+ * that is damaged. And it is killed after each statement that changes the store, in the middle of whatever it belongs to.
+ * Then it is left in peace.
  */
 export const killPointsCheck: Check = {
   name: 'kill-points',
-  minutes: { short: 15, long: 90 },
+  minutes: { short: 20, long: 180 },
   isAlone: true,
   run: async (context) => {
     const seeds = Array.from({ length: context.isLong ? 10 : 1 }, (_, index) => context.seed + index);
-    const points = killPoints.filter((point) => context.isWanted(point));
     const findings = new Findings();
     const readyMs: number[] = [];
     let killed = 0;
+    let tried = 0;
     for (const seed of seeds) {
       const repositories = await writeHistory(join(context.folder, String(seed)), seed, smallHistory);
       const reference = await liveUndisturbed(context, seed, repositories);
-      const slow: KillPoint[] = [];
-      const live = async (point: KillPoint) => {
-        const life = troubled.has(point)
-          ? await liveInTrouble(point, seed, repositories)
-          : await liveWithKill(point, seed, repositories, reference);
+      const places = [...pointsOf(reference), ...(await writesOf(context, seed, repositories, reference))].filter(
+        ({ name }) => context.isWanted(name),
+      );
+      tried += places.length;
+      const slow: Place[] = [];
+      const live = async (place: Place) => {
+        const life = place.isTroubled
+          ? await liveInTrouble(seed, repositories, place.at(1))
+          : await liveWithKill(place, seed, repositories);
         if (life.kills === 0) life.findings.other.push('was not passed');
         if (life.payloads !== undefined) {
           life.findings.add(compareWithReference(life.payloads, reference.payloads));
         }
         for (const kind of findingKinds) {
-          findings[kind].push(...life.findings[kind].map((one) => `${point} (seed ${seed}): ${one}`));
+          findings[kind].push(...life.findings[kind].map((one) => `${place.name} (seed ${seed}): ${one}`));
         }
         return life;
       };
       await pMap(
-        points,
-        async (point) => {
-          const life = await live(point);
+        places,
+        async (place) => {
+          const life = await live(place);
           if (life.kills > 0) killed++;
-          if (life.readyMs.some((ms) => ms > maxReadyMs)) slow.push(point);
+          if (life.readyMs.some((ms) => ms > maxReadyMs)) slow.push(place);
           else readyMs.push(...life.readyMs);
         },
         { concurrency: 2 },
       );
       // Among others a start may have to wait for its turn: alone it has no excuse three times.
-      for (const point of slow) {
+      for (const place of slow) {
         let slowestMs = Number.POSITIVE_INFINITY;
         for (let tries = 0; slowestMs > maxReadyMs && tries < 3; tries++) {
-          slowestMs = Math.min(slowestMs, Math.max(...(await live(point)).readyMs));
+          slowestMs = Math.min(slowestMs, Math.max(...(await live(place)).readyMs));
         }
         readyMs.push(slowestMs);
         if (slowestMs <= maxReadyMs) continue;
-        findings.other.push(`${point} (seed ${seed}): a start took ${Math.round(slowestMs)} ms to be ready`);
+        findings.other.push(`${place.name} (seed ${seed}): a start took ${Math.round(slowestMs)} ms to be ready`);
       }
     }
     const slowest = Math.max(0, ...readyMs);
     return {
       figure:
-        `${killed} of ${seeds.length * points.length}, ${findings.missing.length} lost, ` +
+        `${killed} of ${tried}, ${findings.missing.length} lost, ` +
         `${findings.duplicated.length} duplicated, slowest start ${(slowest / 1000).toFixed(1)} s`,
       problems: findings.sentences(),
     };
@@ -108,30 +132,72 @@ async function liveUndisturbed(
   repositories: readonly RepositoryOptions[],
 ): Promise<Reference> {
   const path = join(folder, `counts-${seed}.json`);
+  const writes = join(folder, `writes-${seed}.json`);
   const life = await live(seed, repositories, (nth) =>
-    nth === 0 ? { preload: [counter], env: { CRASH_COUNTS: path } } : {},
+    nth === 0 ? { preload: [counter, writeKiller], env: { CRASH_COUNTS: path, CRASH_WRITES: writes } } : {},
   );
   if (life.findings.count > 0) throw new Error(`the undisturbed run fails: ${life.findings.sentences().join('; ')}`);
   return {
     payloads: life.payloads ?? new Map(),
     counts: JSON.parse(await readFile(path, 'utf8')) as Record<string, number>,
+    writes: JSON.parse(await readFile(writes, 'utf8')) as Record<string, number>,
   };
 }
 
-async function liveWithKill(
-  point: KillPoint,
+function pointsOf({ counts }: Reference): Place[] {
+  return killPoints.map((point) => ({
+    name: point,
+    isTroubled: troubled.has(point),
+    times: counts[point] ?? 1,
+    at: (nth) => ({ env: { SATELLITE_KILL_AT: `${point}:${nth}` } }),
+  }));
+}
+
+/** After which statements to kill: whatever is cut in two by that must not have been one step. */
+async function writesOf(
+  { folder, isWanted, isLong }: Context,
   seed: number,
   repositories: readonly RepositoryOptions[],
-  { counts }: Reference,
+  { writes }: Reference,
+): Promise<Place[]> {
+  const placeOf = (statement: string, times: number, isTroubled: boolean): Place => ({
+    name: `write: ${statement.slice(0, 60)}`,
+    isTroubled,
+    times,
+    at: (nth) => ({ preload: [writeKiller], env: { CRASH_KILL_AT_WRITE: `${nth} ${statement}` } }),
+  });
+  const places = Object.entries(writes).map(([statement, times]) => placeOf(statement, times, false));
+  const onlyPoints = !isWanted('write: ') && killPoints.some(isWanted);
+  if (!onlyPoints) {
+    const path = join(folder, `writes-in-trouble-${seed}.json`);
+    await liveInTrouble(seed, repositories, { preload: [writeKiller], env: { CRASH_WRITES: path } });
+    const inTrouble = JSON.parse(await readFile(path, 'utf8')) as Record<string, number>;
+    const others = Object.entries(inTrouble).filter(([statement]) => writes[statement] === undefined);
+    places.push(...others.map(([statement, times]) => placeOf(statement, times, true)));
+  }
+  const changing = places.filter(({ name }) => !noWrite.test(name.slice('write: '.length)));
+  const isOfSchema = ({ name }: Place) => ofSchema.test(name.slice('write: '.length));
+  const schema = changing.filter(isOfSchema);
+  const step = isLong ? 1 : Math.max(1, Math.floor(schema.length / schemaWrites));
+  const some = [
+    ...changing.filter((place) => !isOfSchema(place)),
+    ...schema.filter((_, index) => index % step === step >> 1),
+  ];
+  // Each second seed takes the other half.
+  return isLong || !isWanted('') ? some : some.filter((_, index) => index % 2 === seed % 2);
+}
+
+async function liveWithKill(
+  { name, times, at }: Place,
+  seed: number,
+  repositories: readonly RepositoryOptions[],
 ): Promise<Life> {
-  // How often a point is passed depends a little on time: the last of them may not come.
-  const most = Math.max(1, Math.floor((counts[point] ?? 1) * 0.8));
-  const nth = 1 + seededRandom(seed + killPoints.indexOf(point)).below(most);
-  const life = await live(seed, repositories, (start) =>
-    start === 0 ? { env: { SATELLITE_KILL_AT: `${point}:${nth}` } } : {},
-  );
+  // How often a place is passed depends a little on time: the last of them may not come.
+  const most = Math.max(1, Math.floor(times * 0.8));
+  const nth = 1 + seededRandom(seed + createHash('sha1').update(name).digest().readUInt16BE(0)).below(most);
+  const life = await live(seed, repositories, (start) => (start === 0 ? at(nth) : {}));
   if (life.kills > 0 || nth === 1) return life;
-  return live(seed, repositories, (start) => (start === 0 ? { env: { SATELLITE_KILL_AT: `${point}:1` } } : {}));
+  return live(seed, repositories, (start) => (start === 0 ? at(1) : {}));
 }
 
 async function live(
@@ -158,20 +224,20 @@ async function live(
   await keeper.stop();
   keeper.start();
   findings.add(await rest(world, keeper, jobs));
+  // A start would begin with an empty store instead, and nobody would miss what the first one had done.
+  if (keeper.lines.some(({ code }) => code === 'STORE_DAMAGED')) findings.other.push('a kill left a damaged store');
   return { findings, payloads: payloads(world), kills, readyMs: keeper.readyMs };
 }
 
 /** A job that fails, one whose pages are too large for a gateway, and one after the store was damaged. */
 async function liveInTrouble(
-  point: KillPoint,
   seed: number,
   repositories: readonly RepositoryOptions[],
+  armed: SatelliteOptions,
 ): Promise<Life> {
   const satellite = { push: { max_page_bytes: 262_144 } };
   await using world = await World.create({ seed, repositories, satellite, sei: { maxPushBytes: 100_000 } });
-  const keeper: Keeper = new Keeper(() =>
-    world.start(keeper.kills === 0 ? { env: { SATELLITE_KILL_AT: `${point}:1` } } : {}),
-  );
+  const keeper: Keeper = new Keeper(() => world.start(keeper.kills === 0 ? armed : {}));
   const jobs = new Jobs(world);
   const findings = new Findings();
   const expect = async (
@@ -187,6 +253,8 @@ async function liveInTrouble(
   await expect('FAILURE', failing);
   open();
   await expect('SUCCESS', jobs.run());
+  // The full job after the damage would make up for what is lost by now.
+  findings.add(await compare(world));
   await keeper.stop();
   const store = join(world.folder, 'data', 'satellite.db');
   await writeFile(store, Buffer.alloc(50_000, 0x55));

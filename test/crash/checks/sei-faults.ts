@@ -181,6 +181,9 @@ async function befall(
       const code = fault.code(call);
       const lines = keeper.lines.slice(before);
       const isTold = lines.some((line) => line.level === 'warn' && (code === '' || line.code === code));
+      // A timer of more than 24 days fires at once.
+      const longestMs = Math.max(...lines.map(({ delayMs }) => Number(delayMs ?? 0)));
+      if (longestMs > 24 * 3_600_000) findings.other.push(`${name}: a page waits for ${longestMs} ms`);
       if (code !== undefined && !isTold) findings.other.push(`${name}: no line of the log has the code ${code}`);
       const said = fault.said?.(call);
       if (said !== undefined && !lines.some(({ message }) => said.test(message))) {

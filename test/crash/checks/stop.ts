@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pMap from 'p-map';
@@ -62,6 +62,20 @@ function atSei(name: string, call: 'heartbeat' | 'accept' | 'push' | 'report', r
   };
 }
 
+/** A few diffs are read, and no further one comes. */
+function inWork(name: string, then: (world: World, satellite: Satellite) => Promise<void>): State {
+  return {
+    name,
+    reach: async (world, satellite) => {
+      const { bitbucket } = world;
+      const away = bitbucket.fault({ match: 'raw-diff', skip: 5, hang: true });
+      await until(() => bitbucket.requests.count('raw-diff') > 5);
+      await then(world, satellite);
+      return away;
+    },
+  };
+}
+
 function inStart(afterMs: number): State {
   return {
     name: `${afterMs} ms after the start`,
@@ -117,6 +131,22 @@ const states: readonly State[] = [
   atSei('in a push', 'push', { hang: true }),
   atSei('in a wait for another key', 'push', { status: 401 }),
   atSei('in a report', 'report', { hang: true }),
+  inWork('in the middle of work, after SIGHUP', async (_world, satellite) => {
+    satellite.child.kill('SIGHUP');
+    await satellite.line(({ message }) => message === 'The configuration is read again');
+    const begun = () => satellite.lines.filter(({ message }) => message === 'Scan begins').length;
+    await until(() => begun() > 1);
+  }),
+  inWork('in the middle of work, after SIGHUP with a broken file', async ({ folder }, satellite) => {
+    const file = join(folder, 'satellite.yml');
+    const whole = readFileSync(file);
+    writeFileSync(file, 'satellite: [');
+    satellite.child.kill('SIGHUP');
+    await satellite.line(({ message }) => message === 'The new configuration is refused; the old one stays');
+    writeFileSync(file, whole);
+    await delay(300);
+    if (satellite.child.exitCode !== null) throw new Error('the old configuration did not stay');
+  }),
   {
     name: 'in the middle of work',
     reach: async ({ bitbucket }) => {
@@ -190,6 +220,9 @@ async function stopIn(state: State, twice: boolean, seed: number, repositories: 
     // Before its first line is read there is nothing of the program yet that could hear a signal.
     const isGood = exitCode === 0 || (isCut && state.at !== 'load' && (twice || !isHeard));
     if (!isGood) findings.other.push(`exit code ${exitCode}, signal ${signal}`);
+    // The second one comes before the end that the first one asks for has begun.
+    const isCutInside = twice && state.at !== undefined && state.at !== 'load';
+    if (isCutInside && exitCode !== 143) findings.other.push(`the second signal was not heard: exit code ${exitCode}`);
     if (ms > (twice ? 1_050 : 10_000)) findings.other.push(`the end took ${Math.round(ms)} ms`);
     away();
     keeper.start();
