@@ -29,6 +29,8 @@ const writeKiller = new URL('../preload/kill-at-write.ts', import.meta.url);
 
 /** Of those that only make the schema, so many are tried. */
 const schemaWrites = 4;
+/** Of all of them each seed takes one in so many. */
+const share = 4;
 /** Nothing changes by them, or only how the file is kept. */
 const noWrite = /^(PRAGMA(?! user_version)|BEGIN|COMMIT after PRAGMA)/;
 const ofSchema = /^(CREATE|ALTER|PRAGMA)/;
@@ -66,7 +68,7 @@ interface Life {
  */
 export const killPointsCheck: Check = {
   name: 'kill-points',
-  minutes: { short: 20, long: 180 },
+  minutes: { short: 15, long: 120 },
   isAlone: true,
   run: async (context) => {
     const seeds = Array.from({ length: context.isLong ? 10 : 1 }, (_, index) => context.seed + index);
@@ -183,8 +185,8 @@ async function writesOf(
     ...changing.filter((place) => !isOfSchema(place)),
     ...schema.filter((_, index) => index % step === step >> 1),
   ];
-  // Each second seed takes the other half.
-  return isLong || !isWanted('') ? some : some.filter((_, index) => index % 2 === seed % 2);
+  // The seeds that follow take the others.
+  return isWanted('') ? some.filter((_, index) => index % share === seed % share) : some;
 }
 
 async function liveWithKill(

@@ -40,7 +40,7 @@ DatabaseSync.prototype.exec = function (this: DatabaseSync, script: string) {
 
 /** Cut at the semicolons that are in no comment and in no trigger. */
 function statementsOf(script: string): string[] {
-  const parts = script.match(/(?:CREATE TRIGGER[^]*?\bEND\b|--[^\n]*|[^;])+/g) ?? [];
+  const parts = script.match(/(?:CREATE TRIGGER[\s\S]*?\bEND\b|--[^\n]*|[^;])+/g) ?? [];
   return parts.filter((part) => part.replaceAll(/--[^\n]*/g, '').trim() !== '');
 }
 
