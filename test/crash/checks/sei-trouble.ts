@@ -91,7 +91,10 @@ const troubles: readonly Trouble[] = [
       world.sei.forgetAgents();
       const { status } = await jobs.run();
       if (status !== 'SUCCESS') wrong(`the job is ${status}`);
-      const again = keeper.lines.slice(before).find(({ message }) => message === 'Registered with SEI');
+      // A job may be done before the next heartbeat.
+      const registered = () => keeper.lines.slice(before).find(({ message }) => message === 'Registered with SEI');
+      for (let waits = 0; registered() === undefined && waits < 300; waits++) await delay(50);
+      const again = registered();
       if (again?.agentId !== agentId) wrong(`it registered as ${again?.agentId} instead of ${agentId}`);
     },
   },
