@@ -112,7 +112,7 @@ export class Daemon {
   readonly #loop: ControlLoop;
   readonly #abort = new AbortController();
   /** Of the daemon's own scans. */
-  readonly #schedule: ScheduledTask | undefined;
+  #schedule: ScheduledTask | undefined;
   #nextScanAtMs = Number.POSITIVE_INFINITY;
   /** Epoch milliseconds when the clock for intervals began, as of the last tick. */
   #wallOffsetMs = 0;
@@ -137,8 +137,6 @@ export class Daemon {
     this.#accounts = options.accounts ?? new Accounts();
     this.#monitor = options.monitor ?? new Monitor({ clock, version });
     this.#lastProgressLogElapsedMs = clock.elapsedMs();
-    const { schedule } = config.satellite;
-    if (schedule !== undefined) this.#schedule = cron.createTask(schedule, () => undefined, { timezone: 'UTC' });
     // Where what follows fails, the store is free for the next attempt.
     using opened = new DisposableStack();
     this.#store = new Store(storePath(config.satellite.dataDir), options.redactor);
@@ -198,7 +196,9 @@ export class Daemon {
   }
 
   start(): void {
-    const { clock } = this.#options;
+    const { clock, config } = this.#options;
+    const { schedule } = config.satellite;
+    if (schedule !== undefined) this.#schedule = cron.createTask(schedule, () => undefined, { timezone: 'UTC' });
     this.#nextCycleAtElapsedMs = clock.elapsedMs();
     this.#wallOffsetMs = clock.now() - clock.elapsedMs();
     this.#monitor.health.beat();
@@ -253,7 +253,8 @@ export class Daemon {
   #tick(): void {
     const elapsedMs = this.#options.clock.elapsedMs();
     this.#monitor.health.beat();
-    this.#lookAtTheWall(elapsedMs);
+    this.#noteClock(elapsedMs);
+    this.#startDueScans();
     this.#logProgress(elapsedMs);
     if (this.#isCycling) return;
     if (elapsedMs >= (this.#nextDiskTryAtElapsedMs ?? Number.POSITIVE_INFINITY)) this.#resume(elapsedMs);
@@ -308,20 +309,21 @@ export class Daemon {
     return this.#schedule?.getNextRuns(1)[0]?.getTime() ?? Number.POSITIVE_INFINITY;
   }
 
-  #lookAtTheWall(elapsedMs: number): void {
+  #noteClock(elapsedMs: number): void {
     const { clock, logger } = this.#options;
-    const nowMs = clock.now();
-    const jumpMs = nowMs - elapsedMs - this.#wallOffsetMs;
+    const jumpMs = clock.now() - elapsedMs - this.#wallOffsetMs;
     this.#wallOffsetMs += jumpMs;
-    if (Math.abs(jumpMs) >= maxClockDriftMs) {
-      logger.warn('The clock of this machine was set, or the machine slept', {
-        code: 'CLOCK_SET',
-        bySeconds: Math.round(jumpMs / 1000),
-      });
-      // What was missed is made up for, once; where it is earlier than before, the schedule is, too.
-      if (jumpMs < 0) this.#nextScanAtMs = this.#nextScanMs();
-    }
-    if (nowMs < this.#nextScanAtMs) return;
+    if (Math.abs(jumpMs) < maxClockDriftMs) return;
+    logger.warn('The clock of this machine was set, or the machine slept', {
+      code: 'CLOCK_SET',
+      bySeconds: Math.round(jumpMs / 1000),
+    });
+    // Where it is earlier than before, the schedule is, too; what was missed is due, once.
+    if (jumpMs < 0) this.#nextScanAtMs = this.#nextScanMs();
+  }
+
+  #startDueScans(): void {
+    if (this.#options.clock.now() < this.#nextScanAtMs) return;
     this.#nextScanAtMs = this.#nextScanMs();
     this.#withStore(() => this.#startOwnScans());
   }

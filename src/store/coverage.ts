@@ -59,15 +59,8 @@ export class Coverage {
   }
 
   /** The integration was scanned before, and nothing of this repository is with SEI. */
-  isNew({ integrationId }: Pick<JobWindow, 'integrationId'>, repositoryId: number): boolean {
-    const row = this.#database
-      .prepare(
-        `SELECT 1 FROM scans WHERE integration_id = ?1
-         AND NOT EXISTS (SELECT 1 FROM coverage WHERE integration_id = ?1 AND repository_id = ?2)
-         AND NOT EXISTS (SELECT 1 FROM pull_requests_covered WHERE integration_id = ?1 AND repository_id = ?2)`,
-      )
-      .get(integrationId, repositoryId);
-    return row !== undefined;
+  isNew(job: JobWindow, repositoryId: number): boolean {
+    return this.#isNewHere(job, repositoryId, 'commits') && this.#isNewHere(job, repositoryId, 'pull_requests');
   }
 
   /** Something of earlier jobs is missing at SEI, while other parts of the same jobs may be there. */

@@ -130,6 +130,22 @@ testBuilt(
   },
 );
 
+testBuilt('a scan that was missed while the machine slept is made up for, once', async () => {
+  const file = join(folder.path, 'satellite.yml');
+  const yml = JSON.parse(readFileSync(file, 'utf8')) as { satellite: object };
+  // Once in four years: by itself it is not due in any test.
+  writeFileSync(file, JSON.stringify({ ...yml, satellite: { ...yml.satellite, schedule: '0 2 29 2 *' } }));
+  const preload = new URL('../crash/preload/clock.ts', import.meta.url).href;
+  const env = { NODE_OPTIONS: `--import=${preload}`, CRASH_CLOCK_JUMPS: `3000:${9 * 365 * 86_400_000}` };
+  const satellite = startWith(env, 'run');
+  await satellite.logged('Scan done');
+  await delay(3_000);
+  satellite.child.kill('SIGTERM');
+  const { exitCode, stderr } = await satellite.finished;
+  expect([exitCode, stderr.split('Scan begins').length - 1]).toEqual([0, 1]);
+  expect(stderr.indexOf('CLOCK_SET')).toBeLessThan(stderr.indexOf('Scan begins'));
+});
+
 testBuilt('a second satellite on the same data directory ends with 75 and says who holds it', async () => {
   const first = start('run');
   await first.logged('Registered with SEI');

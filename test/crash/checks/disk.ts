@@ -216,9 +216,12 @@ async function hinder(hindrance: Hindrance, seed: number, repositories: readonly
     const { status, exception, failures } = await job;
     if (status !== 'SUCCESS') findings.other.push(`the job is ${status}: ${exception?.message}`);
     for (const { message } of failures) findings.other.push(`the job could not read ${message}`);
-    const told = keeper.lines.filter((line) => isTold(line) && line.message.startsWith('The disk does not take'));
-    // Whoever writes says it once: the crawl, the push, the job.
-    if (told.length > 3) findings.other.push(`the log says ${told.length} times that it waits`);
+    // One that is stopped while it waits says it once more.
+    const stopsAt = keeper.lines.findIndex(({ message }) => message === 'Satellite stops');
+    const told = keeper.lines
+      .slice(0, stopsAt < 0 ? undefined : stopsAt)
+      .filter((line) => isTold(line) && line.message.startsWith('The disk does not take'));
+    if (told.length > 2) findings.other.push(`the log says ${told.length} times that it waits`);
     // Else the last job would wait for the next round, too.
     setTimeout(() => keeper.current.child.kill('SIGHUP'), 2_000);
     findings.add(await rest(world, keeper, jobs));

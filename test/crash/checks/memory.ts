@@ -8,7 +8,7 @@ import type { Check, Context } from '../check.ts';
 import { Satellite } from '../satellite.ts';
 
 const maxMib = 256;
-/** With less of it waiting, the sink was not slower than the source. */
+/** In a smaller file hardly a page has waited: the sink was not slower than the source. */
 const leastStoreMib = 8;
 
 /** Files cost a request a commit: they are read for the second project only, at the same time as the first. */
@@ -52,9 +52,10 @@ export const memoryCheck: Check = {
       const crawl = await crawlAll(context, size, nodeOptions);
       problems.push(...crawl.problems.map((one) => `${nodeOptions || 'no options'}: ${one}`));
       figures.push(
-        `${crawl.mib} MiB in ${crawl.seconds} s, ${crawl.storeMib} MiB of pages waiting${nodeOptions === '' ? '' : ` with ${nodeOptions}`}`,
+        `${crawl.mib} MiB in ${crawl.seconds} s, ${crawl.storeMib} MiB of store${nodeOptions === '' ? '' : ` with ${nodeOptions}`}`,
       );
-      if (crawl.storeMib < leastStoreMib) problems.push(`the sink kept up: ${crawl.storeMib} MiB waited at most`);
+      if (crawl.storeMib < leastStoreMib)
+        problems.push(`the sink kept up: the store had ${crawl.storeMib} MiB at most`);
       if (crawl.mib > maxMib) problems.push(`${crawl.mib} MiB of memory ${nodeOptions}`);
     }
     const [first, second] = size.projects;
