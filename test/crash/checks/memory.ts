@@ -69,6 +69,8 @@ async function crawlAll({ folder }: Context, { projects, pushMs, minutes }: Size
   const startedAtMs = performance.now();
   await using bitbucket = await startSyntheticBitbucket(projects);
   await using sei = await startSeiSimulator();
+  // However slow this machine is, that much waits before the first page is taken.
+  const take = sei.fault({ match: 'push', status: 503 });
   sei.fault({ match: 'push', delayMs: pushMs });
   const home = join(folder, `memory${nodeOptions}`);
   await writeConfiguration(home, bitbucket.url, sei);
@@ -79,6 +81,7 @@ async function crawlAll({ folder }: Context, { projects, pushMs, minutes }: Size
   let storeBytes = 0;
   const watching = setInterval(() => {
     storeBytes = Math.max(storeBytes, statSync(store, { throwIfNoEntry: false })?.size ?? 0);
+    if (storeBytes >= leastStoreMib * 2 ** 20) take();
   }, 500);
   try {
     const died = satellite.ended.then(({ exitCode, signal, stderr }) => {
