@@ -83,6 +83,21 @@ export class People {
     if (this.#random.below(2) === 0) await this.#mergeLate(repository);
     if (this.#random.below(2) === 0) await this.#openPullRequest(repository);
     for (const id of [...(this.#open.get(repository.slug) ?? [])]) await this.#moveOn(repository, id);
+    await this.openAndClose(repository.slug, this.#random.below(4));
+  }
+
+  /** Pull requests that no scan sees open. */
+  async openAndClose(slug: string, count: number): Promise<void> {
+    for (let left = count; left > 0; left--) await this.#openAndClose(this.#named(slug));
+  }
+
+  async #openAndClose(repository: RepositoryOptions): Promise<void> {
+    const id = await this.#openPullRequest(repository);
+    const play = this.#play(repository);
+    const name = this.#random.pick(names);
+    if (this.#random.below(3) === 0) await play.decline(id, name, this.#when());
+    else await play.merge(id, name, this.#when());
+    this.#close(repository, id);
   }
 
   async #mergeLate(repository: RepositoryOptions): Promise<void> {
