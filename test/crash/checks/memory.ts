@@ -11,12 +11,11 @@ const maxMib = 256;
 /** In a smaller file hardly a page has waited: the sink was not slower than the source. */
 const leastStoreMib = 8;
 
-/** Files cost a request a commit: they are read for the second project only, at the same time as the first. */
-const bulk = 'BULK';
-const files = 'FILES';
+/** Files cost a request a commit: one integration reads them of a few repositories, at the same time as the other reads all else. */
+const integrations = { BULK: ['BULK', 'LARGE'], FILES: ['FILES'] };
 
 interface Size {
-  readonly projects: readonly [SyntheticProject, SyntheticProject];
+  readonly projects: readonly SyntheticProject[];
   /** The sink is slower than the source. */
   readonly pushMs: number;
   readonly minutes: number;
@@ -24,8 +23,9 @@ interface Size {
 
 const short: Size = {
   projects: [
-    { key: bulk, repositories: 150, commits: 200, pullRequests: 12 },
-    { key: files, repositories: 5, commits: 150, pullRequests: 10 },
+    { key: 'BULK', repositories: 100, commits: 100, pullRequests: 18 },
+    { key: 'LARGE', repositories: 1, commits: 90_000, pullRequests: 100 },
+    { key: 'FILES', repositories: 5, commits: 150, pullRequests: 10 },
   ],
   pushMs: 400,
   minutes: 2,
@@ -33,8 +33,9 @@ const short: Size = {
 
 const long: Size = {
   projects: [
-    { key: bulk, repositories: 1_000, commits: 1_000, pullRequests: 50 },
-    { key: files, repositories: 40, commits: 500, pullRequests: 20 },
+    { key: 'BULK', repositories: 1_000, commits: 800, pullRequests: 50 },
+    { key: 'LARGE', repositories: 1, commits: 200_000, pullRequests: 1_000 },
+    { key: 'FILES', repositories: 40, commits: 500, pullRequests: 20 },
   ],
   pushMs: 2_500,
   minutes: 25,
@@ -58,12 +59,14 @@ export const memoryCheck: Check = {
         problems.push(`the sink kept up: the store had ${crawl.storeMib} MiB at most`);
       if (crawl.mib > maxMib) problems.push(`${crawl.mib} MiB of memory ${nodeOptions}`);
     }
-    const [first, second] = size.projects;
-    const commits = first.repositories * first.commits + second.repositories * second.commits;
-    const pullRequests = first.repositories * first.pullRequests + second.repositories * second.pullRequests;
-    return { figure: `${commits} commits, ${pullRequests} pull requests: ${figures.join(', ')}`, problems };
+    const all = `${total(size.projects, 'commits')} commits, ${total(size.projects, 'pullRequests')} pull requests`;
+    return { figure: `${all}: ${figures.join(', ')}`, problems };
   },
 };
+
+function total(projects: readonly SyntheticProject[], kind: 'commits' | 'pullRequests'): number {
+  return projects.reduce((sum, project) => sum + project.repositories * project[kind], 0);
+}
 
 async function crawlAll({ folder }: Context, { projects, pushMs, minutes }: Size, nodeOptions: string) {
   const startedAtMs = performance.now();
@@ -74,34 +77,41 @@ async function crawlAll({ folder }: Context, { projects, pushMs, minutes }: Size
   sei.fault({ match: 'push', delayMs: pushMs });
   const home = join(folder, `memory${nodeOptions}`);
   await writeConfiguration(home, bitbucket.url, sei);
-  const jobIds = [bulk, files].map((integrationId) => sei.addJob({ integrationId, shouldFetchRepos: true }));
+  const jobIds = Object.keys(integrations).map((integrationId) =>
+    sei.addJob({ integrationId, shouldFetchRepos: true }),
+  );
   const satellite = new Satellite(home, { env: nodeOptions === '' ? {} : { NODE_OPTIONS: nodeOptions } });
   const problems: string[] = [];
+  const mib = () => Math.round(satellite.peakRssBytes / 2 ** 20);
+  const seconds = () => Math.round((performance.now() - startedAtMs) / 1000);
+  const { promise: brokenOff, reject: breakOff } = Promise.withResolvers<never>();
   const store = join(home, 'data', 'satellite.db');
   let storeBytes = 0;
   const watching = setInterval(() => {
     storeBytes = Math.max(storeBytes, statSync(store, { throwIfNoEntry: false })?.size ?? 0);
     if (storeBytes >= leastStoreMib * 2 ** 20) take();
+    // What grows without an end need not be waited for.
+    if (mib() > maxMib) breakOff(new Error(`broken off after ${seconds()} s`));
   }, 500);
   try {
     const died = satellite.ended.then(({ exitCode, signal, stderr }) => {
       throw new Error(`the satellite ended: ${exitCode ?? signal} ${stderr.slice(0, 300)}`);
     });
-    died.catch(() => undefined);
-    const views = await Promise.race([Promise.all(jobIds.map((id) => sei.waitForJob(id, minutes * 60_000))), died]);
+    const jobs = Promise.all(jobIds.map((id) => sei.waitForJob(id, minutes * 60_000)));
+    const views = await Promise.race([jobs, died, brokenOff]);
     for (const { status, failures } of views) {
       if (status !== 'SUCCESS' || failures.length > 0) problems.push(`a job is ${status}, ${failures.length} failures`);
     }
     satellite.measure();
     problems.push(...count(sei, jobIds, projects, bitbucket.commitNumber));
     problems.push(...sei.violations.slice(0, 3));
+  } catch (error) {
+    problems.push(error instanceof Error ? error.message : String(error));
   } finally {
     clearInterval(watching);
     await satellite.kill('SIGTERM');
   }
-  const storeMib = Math.round(storeBytes / 2 ** 20);
-  const seconds = Math.round((performance.now() - startedAtMs) / 1000);
-  return { mib: Math.round(satellite.peakRssBytes / 2 ** 20), storeMib, seconds, problems };
+  return { mib: mib(), storeMib: Math.round(storeBytes / 2 ** 20), seconds: seconds(), problems };
 }
 
 /** Each commit and each pull request once; one file at a time is looked at. */
@@ -128,7 +138,7 @@ function count(
   }
   const problems: string[] = repeated > 0 ? [`${repeated} items came twice`] : [];
   for (const kind of ['commits', 'pullRequests'] as const) {
-    const wanted = projects.reduce((sum, project) => sum + project.repositories * project[kind], 0);
+    const wanted = total(projects, kind);
     const found = [...seen[kind].values()].reduce((sum, numbers) => sum + numbers.size, 0);
     if (found !== wanted) problems.push(`${found} of ${wanted} ${kind} arrived`);
   }
@@ -141,21 +151,20 @@ interface SeiRecord {
   readonly pullRequests?: readonly { readonly id: number }[];
 }
 
-/** Two integrations of one server, each with a project of its own. */
+/** Integrations of one server, each with projects of its own. */
 async function writeConfiguration(home: string, url: string, sei: SeiSimulator): Promise<void> {
-  const yml = (integrationId: string) =>
-    JSON.parse(
-      satelliteYml({
-        sei,
-        bitbucket: { url, username: 'satellite', password: 'any' },
-        integrationId,
-        metadata: { backfill_days: 36_500, projects: integrationId, fetch_commit_files: integrationId === files },
-        rateLimit: { max_in_flight: 8 },
-        satellite: { data_dir: join(home, 'data'), listen: 'off', scheduling_interval: 1, log: { format: 'json' } },
-      }),
-    ) as { integrations: unknown[] };
-  const { integrations, ...rest } = yml(bulk);
+  const files = Object.entries(integrations).map(([integrationId, keys]) => {
+    const yml = satelliteYml({
+      sei,
+      bitbucket: { url, username: 'satellite', password: 'any' },
+      integrationId,
+      metadata: { backfill_days: 36_500, projects: keys.join(','), fetch_commit_files: integrationId === 'FILES' },
+      rateLimit: { max_in_flight: 8 },
+      satellite: { data_dir: join(home, 'data'), listen: 'off', scheduling_interval: 1, log: { format: 'json' } },
+    });
+    return JSON.parse(yml) as { readonly integrations: readonly unknown[] };
+  });
   await mkdir(home, { recursive: true });
-  const text = JSON.stringify({ ...rest, integrations: [...integrations, ...yml(files).integrations] });
+  const text = JSON.stringify({ ...files[0], integrations: files.flatMap((file) => file.integrations) });
   await writeFile(join(home, 'satellite.yml'), text, { mode: 0o600 });
 }
