@@ -22,6 +22,7 @@ const troubles = [
   { status: 429, headers: { 'Retry-After': '1' } },
   { status: 502, body: '<html><body><h1>Bad Gateway</h1></body></html>' },
   { status: 504 },
+  { status: 200, body: '<html><body><form>Sign in</form></body></html>' },
 ] as const;
 
 /** Both lines bad, both servers in trouble, people at work, a kill every few seconds; then no more kills, to see whether files stay open. */
