@@ -54,7 +54,7 @@ export const storeCapCheck: Check = {
   name: 'store-cap',
   minutes: { short: 4, long: 4 },
   run: async ({ folder }): Promise<Outcome> => {
-    const project = { key: 'BULK', repositories: 60, commits: 3_000, pullRequests: 0 };
+    const project = { key: 'BULK', repositories: 60, commits: 2_000, pullRequests: 0 };
     await using sei = await startSeiSimulator();
     await using bitbucket = await startSyntheticBitbucket([project]);
     await writeConfiguration(folder, bitbucket.url, sei, { store: { max_bytes: capBytes } });
