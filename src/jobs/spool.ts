@@ -42,6 +42,7 @@ interface Pending {
 
 const evictAtOnce = 1_000;
 const roomPollMs = 500;
+const waitsPerWarning = 60_000 / roomPollMs;
 
 /** A crawl that is faster than SEI waits now and then; one for which SEI takes nothing at all stands still. */
 const idleWaitsAtCap = 10_000 / roomPollMs;
@@ -182,7 +183,8 @@ export class Spool {
     const { store, clones, maxStoreBytes, clock, logger, signal, monitor } = this.#options;
     let fewest = Number.POSITIVE_INFINITY;
     let idleWaits = 0;
-    for (let waits = 0; store.usedBytes() + (clones?.usedBytes() ?? 0) > maxStoreBytes; waits++) {
+    let waits = 0;
+    while (store.usedBytes() + (clones?.usedBytes() ?? 0) > maxStoreBytes) {
       if (clones?.evict()) continue;
       if (store.commitFiles.evict(evictAtOnce) > 0) continue;
       const { pages, bytes } = store.pages.spoolSize();
@@ -190,9 +192,10 @@ export class Spool {
       idleWaits = pages < fewest ? 0 : idleWaits + 1;
       fewest = Math.min(fewest, pages);
       if (idleWaits >= idleWaitsAtCap) monitor?.health.failed('store_cap', atCap(pages));
-      if (waits % 120 === 0) {
+      if (waits % waitsPerWarning === 0) {
         logger.warn('The store is full; the crawl waits for SEI to take pages', { code: 'STORE_AT_CAP', pages, bytes });
       }
+      waits++;
       await clock.sleep(roomPollMs, signal);
     }
     monitor?.health.worked('store_cap');

@@ -58,7 +58,7 @@ export const storeCapCheck: Check = {
     await using sei = await startSeiSimulator();
     await using bitbucket = await startSyntheticBitbucket([project]);
     await writeConfiguration(folder, bitbucket.url, sei, { store: { max_bytes: capBytes } });
-    const away = sei.fault({ match: 'push', status: 503 });
+    const away = sei.fault({ match: 'push', status: 503, headers: { 'Retry-After': '1' } });
     await fillWithCommitFiles(join(folder, 'data', 'satellite.db'), capBytes / 2);
     const jobId = sei.addJob({ integrationId });
     const satellite = new Satellite(folder);
@@ -72,7 +72,7 @@ export const storeCapCheck: Check = {
     };
     const watching = setInterval(measure, 200);
     try {
-      const { bytes } = await satellite.line(({ code }) => code === 'STORE_AT_CAP', 120_000);
+      const { bytes } = await satellite.line(({ code }) => code === 'STORE_AT_CAP', 60_000);
       if (!(Number(bytes) > capBytes * 0.75)) problems.push(`the crawl waits with ${bytes} bytes of pages`);
       await delay(1_000);
       const before = bitbucket.requests;

@@ -342,6 +342,21 @@ describe('a store at its cap', () => {
     expect(logger.entries).toMatchObject([{ level: 'warn', fields: { code: 'STORE_AT_CAP', pages: 1 } }]);
   });
 
+  test('is told before the first wait, where something gave way first as well', async () => {
+    const store = newStore();
+    for (let n = 0; n < 2_500; n++) store.commitFiles.add(n.toString(16).padStart(40, '0'), { f: [] });
+    const told: number[] = [];
+    const sleep = async () => {
+      told.push(logger.entries.length);
+      for (const key of store.pages.waiting('a', 9)) store.pages.setPushed(key, { records: [{ uri: 'u' }] });
+    };
+    const clock = Object.assign(new FakeClock(), { sleep });
+    const { spool, logger } = newSpool(store, { maxStoreBytes: 1, clock });
+    await spool.append(slice(1), repository(1), { record: record(0, 10) });
+    await spool.flush();
+    expect(told).toEqual([1]);
+  });
+
   test('is no failing part while SEI takes pages, is one when it has taken none for ten seconds, and then no more', async () => {
     const store = newStore();
     store.pages.add({ jobId: 'a', dataType: 'tags', number: 0 }, 1, Buffer.from('x'));
