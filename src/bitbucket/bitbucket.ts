@@ -52,10 +52,6 @@ export class Bitbucket {
   }
 
   /** Everything the user may see, personal and archived repositories included. `archived` is ignored before 8.0. */
-  async *repositories(): AsyncGenerator<BitbucketRepository, void, undefined> {
-    for await (const page of this.repositoryPages()) yield* page.values;
-  }
-
   async *repositoryPages(): AsyncGenerator<Page<BitbucketRepository>, void, undefined> {
     yield* pages<BitbucketRepository>(this.client, 'repos', { archived: 'ALL', limit: 1000 });
   }

@@ -46,7 +46,7 @@ export async function discover(scan: Scan, types: readonly DataType[], options: 
     })),
   ];
   const complete = () => {
-    store.slices.addDiscovered(job.id, scan.clock.now(), [], []);
+    store.slices.setDiscovered(job.id, scan.clock.now());
     for (const { message } of flaws) store.jobs.addFailure(job.id, { message, url: integration.url });
   };
   await durably(() => store.transaction(complete), options);

@@ -48,18 +48,7 @@ export class Slices {
     this.#redactor = redactor;
   }
 
-  /** The repositories that a job found and its slices; the caller's transaction makes it one step. */
-  addDiscovered(
-    jobId: string,
-    atMs: number,
-    repositories: Iterable<{ readonly id: number; readonly body: unknown }>,
-    types: readonly DataType[],
-  ): void {
-    this.addFound(jobId, repositories, () => types);
-    this.#database.prepare('UPDATE jobs SET discovered_at_ms = ? WHERE id = ?').run(atMs, jobId);
-  }
-
-  /** Some of them, while the others are still being listed. One that is there already is replaced. */
+  /** Repositories that a job found and their slices, while others are still being listed. One that is there already is replaced. */
   addFound(
     jobId: string,
     repositories: Iterable<{ readonly id: number; readonly body: unknown }>,
@@ -75,6 +64,11 @@ export class Slices {
       addRepository.run(jobId, id, seal(body));
       for (const type of typesOf(id)) addSlice.run(jobId, id, type);
     }
+  }
+
+  /** All of the job's repositories are there. */
+  setDiscovered(jobId: string, atMs: number): void {
+    this.#database.prepare('UPDATE jobs SET discovered_at_ms = ? WHERE id = ?').run(atMs, jobId);
   }
 
   /** @param id undefined: all that were found */

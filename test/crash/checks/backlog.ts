@@ -148,7 +148,7 @@ async function fillStore(path: string, tenant: string, pages: number): Promise<s
     fetchRepositories: false,
     createdAtMs: Date.now(),
   });
-  store.slices.addDiscovered(id, Date.now(), [], []);
+  store.slices.setDiscovered(id, Date.now());
   for (let number = 0; number < pages; number++) {
     store.pages.add({ jobId: id, dataType: 'commits', number }, 1, pageOf(key, number));
   }

@@ -48,7 +48,8 @@ describe('what is asked for', () => {
       .get(`${rest}/repos`)
       .query({ archived: 'ALL', limit: 1000, start: 0 })
       .reply(200, lastPage({ id: 1 }));
-    expect(await Array.fromAsync(bitbucket().repositories())).toEqual([{ id: 1 }]);
+    const pages = await Array.fromAsync(bitbucket().repositoryPages());
+    expect(pages.map(({ values }) => values)).toEqual([[{ id: 1 }]]);
   });
 
   test('branches: without details, which fail where the default branch is missing', async () => {

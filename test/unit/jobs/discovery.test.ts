@@ -98,7 +98,7 @@ describe('discovery', () => {
       const store = new Store(':memory:');
       store.jobs.add(newJob('full', { isFull: true }));
       const repositories = [ledger, api].map((body) => ({ id: body.id, body }));
-      store.slices.addDiscovered('full', 1, repositories, ['commits', dataType]);
+      store.slices.addFound('full', repositories, () => ['commits', dataType]);
       for (const repositoryId of [1, 2]) {
         const tips = [{ ref: 'HEAD', tip: 'ab' }];
         store.slices.finish({ jobId: 'full', repositoryId, dataType: 'commits' }, 'done', tips);
@@ -122,7 +122,7 @@ describe('discovery', () => {
     const store = new Store(':memory:');
     const isRead = types.length > 0;
     store.jobs.add(newJob('before'));
-    store.slices.addDiscovered('before', 1, [{ id: ledger.id, body: ledger }], ['commits']);
+    store.slices.addFound('before', [{ id: ledger.id, body: ledger }], () => ['commits']);
     const tips = isRead ? [{ ref: 'HEAD', tip: 'ab' }] : [];
     store.slices.finish({ jobId: 'before', repositoryId: 1, dataType: 'commits' }, 'done', tips);
     store.jobs.setDone('before', 1, { result: {} });

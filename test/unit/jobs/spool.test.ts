@@ -32,7 +32,8 @@ function newStore(repositories = 3): Store {
   const store = new Store(':memory:');
   store.jobs.add(newJob('a'));
   const bodies = Array.from({ length: repositories }, (_, index) => ({ id: index + 1, body: repository(index + 1) }));
-  store.transaction(() => store.slices.addDiscovered('a', 1, bodies, ['commits', 'pull_requests']));
+  store.transaction(() => store.slices.addFound('a', bodies, () => ['commits', 'pull_requests']));
+  store.slices.setDiscovered('a', 1);
   return store;
 }
 

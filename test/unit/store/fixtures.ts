@@ -30,7 +30,10 @@ export function newJob(id: string, overrides: Partial<NewJob> = {}): NewJob {
 export function discovered(store: Store, job: NewJob, repositoryIds: readonly number[]): void {
   store.jobs.add(job);
   const repositories = repositoryIds.map((id) => ({ id, body: { id, name: `repository ${id}` } }));
-  store.transaction(() => store.slices.addDiscovered(job.id, 6_000, repositories, ['commits', 'pull_requests']));
+  store.transaction(() => {
+    store.slices.addFound(job.id, repositories, () => ['commits', 'pull_requests']);
+    store.slices.setDiscovered(job.id, 6_000);
+  });
 }
 
 export function commitsOf(jobId: string, repositoryId: number): SliceKey {
