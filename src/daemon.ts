@@ -463,7 +463,10 @@ export class Daemon {
     const jobs = [...this.#runner.running.values()].map(({ progress }) => progress);
     if (jobs.length === 0 || elapsedMs - this.#lastProgressLogElapsedMs < progressLogMs) return;
     this.#lastProgressLogElapsedMs = elapsedMs;
-    this.#options.logger.info('Scanning', summarise(jobs, elapsedMs));
+    this.#withStore(() => {
+      const pagesWaiting = this.#store.pages.spoolSize().pages;
+      this.#options.logger.info('Scanning', { ...summarise(jobs, elapsedMs), pagesWaiting });
+    });
   }
 }
 

@@ -63,10 +63,11 @@ function integrationLines(integration: ReportedIntegration, at: string, style: D
 }
 
 function runningText(running: NonNullable<ReportedIntegration['running']>): string {
-  const { full, repositoriesDone, repositories, commits, pullRequests, pages, throttled, secondsLeft, parts } = running;
+  const { full, repositoriesDone, repositories, commits, pullRequests, pages, throttled, secondsLeft } = running;
   const kind = full ? 'full, ' : '';
-  if (parts === 0) return `${kind}the repositories are being listed`;
-  const left = secondsLeft === undefined ? '' : `, about ${humanSeconds(secondsLeft)} left`;
+  if (running.parts === 0) return `${kind}the repositories are being listed`;
+  const known = secondsLeft === undefined ? '' : `, about ${humanSeconds(secondsLeft)} left`;
+  const left = running.partsDone === running.parts ? ', all is read; SEI has yet to take pages' : known;
   const times = throttled === 0 ? '' : `, throttled ${plural(throttled, 'time')}`;
   const counts = [plural(commits, 'commit'), plural(pullRequests, 'pull request'), plural(pages, 'page')].join(', ');
   return `${kind}${humanCount(repositoriesDone)} of ${plural(repositories, 'repository', 'repositories')}, ${counts}${times}${left}`;

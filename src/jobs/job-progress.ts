@@ -37,8 +37,8 @@ export function summarise(jobs: readonly JobProgress[], elapsedMs: number) {
     requests,
     requestsPerSecond: Math.round((requests / tookMs) * 10_000) / 10,
     throttled: sum((job) => job.requests.throttled),
-    /** By the pace so far; undefined until there is one. */
-    secondsLeft: doneHere === 0 ? undefined : Math.ceil(((tookMs / doneHere) * open) / 1000),
+    /** By the pace so far; undefined until there is one, and when all is read: how fast SEI takes pages is up to SEI. */
+    secondsLeft: doneHere === 0 || open === 0 ? undefined : Math.ceil(((tookMs / doneHere) * open) / 1000),
   };
 }
 

@@ -144,7 +144,8 @@ function stateTag({ id, running, lastJob }: ReportedIntegration, { parts }: Stat
 function runningScan(running: NonNullable<ReportedIntegration['running']>): Html {
   const { partsDone, parts, repositoriesDone, repositories, commits, pullRequests, pages, secondsLeft } = running;
   const kind = running.full ? 'Full scan' : 'Scan';
-  const left = secondsLeft === undefined ? 'time left not known yet' : `about ${humanSeconds(secondsLeft)} left`;
+  const known = secondsLeft === undefined ? 'time left not known yet' : `about ${humanSeconds(secondsLeft)} left`;
+  const left = partsDone === parts ? 'all is read; SEI has yet to take pages' : known;
   if (parts === 0) {
     return html`<div class="run"><p class="head"><span>${kind}: the repositories are being listed</span></p>
 <progress aria-label="Progress of the scan"></progress></div>`;

@@ -59,6 +59,28 @@ test('on a terminal they steer nothing either', () => {
   expect(text).toContain('<script>alert(1)</script>');
 });
 
+test('a scan that has read all and waits for SEI does not look as if it were about to end', () => {
+  const running = {
+    id: 'job-1',
+    origin: 'sei' as const,
+    full: true,
+    startedAtMs: clock0,
+    partsDone: 24,
+    parts: 24,
+    repositoriesDone: 6,
+    repositories: 6,
+    commits: 1,
+    pullRequests: 1,
+    pages: 90,
+    throttled: 0,
+    secondsLeft: undefined,
+  };
+  const { monitor } = monitorOf({ ...idleFacts, integrations: [{ ...integrationFacts, running }] });
+  const text = 'all is read; SEI has yet to take pages';
+  expect(statusPage(monitor.report(), { refreshes: true })).toContain(text);
+  expect(formatStatus(monitor.report(), { unicode: true, colour: false })).toContain(text);
+});
+
 test('the policy names the one style sheet by what it is, and allows nothing else', () => {
   const page = statusPage(monitorOf().monitor.report(), { refreshes: true });
   const style = /<style>([\s\S]*?)<\/style>/.exec(page)?.[1] ?? '';
