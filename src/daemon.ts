@@ -7,7 +7,7 @@ import type { Config } from './config/config.ts';
 import { errorFields, isPassing, SatelliteError, toSatelliteError } from './errors.ts';
 import { Clones } from './git/clones.ts';
 import { bitbucketProxy, type Env, seiProxy } from './http/proxy-server.ts';
-import { ControlLoop } from './jobs/control-loop.ts';
+import { ControlLoop, notAcknowledged } from './jobs/control-loop.ts';
 import { progressLine, summarise } from './jobs/job-progress.ts';
 import { JobRunner } from './jobs/job-runner.ts';
 import { ownJob } from './jobs/own-job.ts';
@@ -481,11 +481,3 @@ const roundTakesLong = {
   message: `SEI has been talked to for more than ${maxOverdueMs / 1000} s, and the round does not end`,
   hint: 'SEI, or a proxy before it, answers slowly or not at all.',
 };
-
-export function notAcknowledged(jobs: number): SatelliteError {
-  return new SatelliteError(`SEI does not acknowledge ${jobs} job(s)`, {
-    code: 'SEI_NO_ACKNOWLEDGEMENT',
-    kind: 'retryable',
-    hint: 'They are kept and reported again with the next start.',
-  });
-}

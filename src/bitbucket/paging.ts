@@ -10,7 +10,7 @@ export interface Page<T> {
   readonly nextStart: number | undefined;
 }
 
-/** Pages that begin with the same item, or are empty, one after the other: beyond this the list does not end. */
+/** So often empty one after the other, or beginning with the same item: beyond this the list does not end. */
 const maxSamePages = 100;
 
 /**
@@ -26,16 +26,33 @@ export async function* pages<T>(
   start = 0,
 ): AsyncGenerator<Page<T>, void, undefined> {
   let next: number | undefined = start;
-  let last: { readonly text: string; readonly times: number } = { text: '', times: 0 };
+  const isEndless = endlessness();
   while (next !== undefined) {
     const page: BitbucketPage<T> = await client.getJson<BitbucketPage<T>>(path, { ...query, start: next });
     const current: number = next;
     next = nextStart(page, current, path);
-    const text = nameOf(page.values[0]);
-    last = { text, times: text === last.text ? last.times + 1 : 1 };
-    if (last.times > maxSamePages) throw pagingError(`The same page came ${last.times} times`, path);
+    if (isEndless(page.values)) throw pagingError(`The same page came more than ${maxSamePages} times`, path);
     yield { values: page.values, start: current, nextStart: next };
   }
+}
+
+/**
+ * Tells of each page whether the list goes round, in however many pages: every page is held against one that came before,
+ * which is chosen anew after twice as many pages each time, so that it lies within the round at last.
+ */
+function endlessness(): (values: readonly unknown[]) => boolean {
+  let pages = 0;
+  let empty = 0;
+  let chosen = { name: '', untilPage: 1, times: 0 };
+  return (values) => {
+    pages++;
+    if (values.length === 0) return ++empty > maxSamePages;
+    empty = 0;
+    const name = nameOf(values[0]);
+    if (name === chosen.name) chosen.times++;
+    if (pages >= chosen.untilPage) chosen = { name, untilPage: pages * 2, times: 1 };
+    return chosen.times > maxSamePages;
+  };
 }
 
 /** The values of all pages, one after the other. */

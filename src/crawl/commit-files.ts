@@ -12,15 +12,19 @@ import type { Store } from '../store/store.ts';
 export class CommitFilesReader {
   readonly #bitbucket: Bitbucket;
   readonly #store: Store;
+  readonly #jobId: string;
   readonly #underWay = new Map<string, Promise<CommitFiles>>();
   readonly #unsaved = new Map<string, CommitFiles>();
   /** Diffs that failed in this scan; those that fail for good with their error, so that nobody asks again. */
   readonly #failed = new Map<string, SatelliteError | undefined>();
+  readonly #unsavedFailures = new Set<string>();
   #persisting: readonly [string, CommitFiles][] = [];
+  #persistingFailures: readonly string[] = [];
 
-  constructor(bitbucket: Bitbucket, store: Store) {
+  constructor(bitbucket: Bitbucket, store: Store, jobId: string) {
     this.#bitbucket = bitbucket;
     this.#store = store;
+    this.#jobId = jobId;
   }
 
   /**
@@ -48,12 +52,16 @@ export class CommitFilesReader {
   persist(): void {
     this.#persisting = [...this.#unsaved];
     for (const [sha, files] of this.#persisting) this.#store.commitFiles.add(sha, toStored(files));
+    this.#persistingFailures = [...this.#unsavedFailures];
+    for (const sha of this.#persistingFailures) this.#store.commitFiles.addFailure(this.#jobId, sha);
   }
 
   /** What was read meanwhile is not among it. */
   persisted(): void {
     for (const [sha] of this.#persisting) this.#unsaved.delete(sha);
+    for (const sha of this.#persistingFailures) this.#unsavedFailures.delete(sha);
     this.#persisting = [];
+    this.#persistingFailures = [];
   }
 
   /** What was counted elsewhere, and is whole, for whoever meets the commit again. */
@@ -83,7 +91,9 @@ export class CommitFilesReader {
   #lastingError(sha: string, error: SatelliteError): SatelliteError | undefined {
     if (isLastingDiffError(error)) return error;
     if (this.#failed.has(sha)) return undefined;
-    return this.#store.commitFiles.countFailure(sha) >= maxFailedScans ? new LastingDiffError(error) : undefined;
+    this.#unsavedFailures.add(sha);
+    const times = 1 + this.#store.commitFiles.failuresBefore(this.#jobId, sha);
+    return times >= maxFailedScans ? new LastingDiffError(error) : undefined;
   }
 }
 

@@ -12,7 +12,7 @@ export function fullScanFromMs(toMs: number, backfillDays: number): number {
 /**
  * Where the window of a slice begins: with the job's, or earlier where something before it is missing at SEI, or where
  * the repository is met for the first time, because it was closed to us or did not exist. Then it gets what a full scan
- * would have given it.
+ * would give it now, and what the scans before would have given it.
  */
 export function windowFromMs(
   { job, store, integration }: Scan,

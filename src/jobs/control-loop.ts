@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
-import { SatelliteError } from '../errors.ts';
+import { errorFields, SatelliteError } from '../errors.ts';
 import { killPoint } from '../ops/kill-point.ts';
 import type { Logger } from '../ops/logger.ts';
 import { agentHandle, telemetry } from '../sei/handle.ts';
@@ -12,6 +12,9 @@ import { jobFromRequest } from './job-request.ts';
 import { type JobRunner, maxRunningJobs } from './job-runner.ts';
 
 const maxFailedHeartbeats = 3;
+
+/** A job that is done and so long not acknowledged is a failure of SEI's. */
+const lateMs = 10 * 60_000;
 
 export interface ControlLoopOptions {
   readonly config: Config;
@@ -56,6 +59,7 @@ export class ControlLoop {
     const taken = await this.#takeJobs();
     this.#options.runner.startWaiting();
     await this.report();
+    this.#assertAcknowledged();
     return taken;
   }
 
@@ -161,7 +165,10 @@ export class ControlLoop {
       } catch (error) {
         if (!(error instanceof SatelliteError)) throw error;
         // In the next cycle again: an answer that does not come must not keep the other jobs from theirs.
-        if (error.kind !== 'gone' && error.kind !== 'bug') continue;
+        if (error.kind !== 'gone' && error.kind !== 'bug') {
+          logger.warn('A job cannot be given back; the next cycle tries again', { ...errorFields(error), jobId });
+          continue;
+        }
       }
       store.jobs.endAccepting(jobId);
     }
@@ -169,17 +176,29 @@ export class ControlLoop {
 
   /** Tells SEI how all jobs stand, and forgets those that were done and are acknowledged. */
   async report(): Promise<void> {
-    const { sei, store } = this.#options;
+    const { sei, store, logger } = this.#options;
     const jobs = store.jobs.list();
     if (jobs.length === 0) return;
     killPoint('report:before');
     const acknowledged = await sei.report(jobs.map((job) => this.#reportOf(job)));
     killPoint('report:answered');
-    for (const job of jobs) {
-      if (job.doneAtMs === null || !acknowledged.has(job.id)) continue;
-      store.acknowledge(job.id);
+    for (const { id: jobId, doneAtMs } of jobs) {
+      if (doneAtMs === null) continue;
+      if (!acknowledged.has(jobId)) {
+        const { code } = notAcknowledged(1);
+        logger.warn('SEI takes no note of a job that is done; it is reported again', { code, jobId });
+        continue;
+      }
+      store.acknowledge(jobId);
       killPoint('report:acknowledged');
     }
+  }
+
+  /** Until then its integration has no other job, and nobody would notice. */
+  #assertAcknowledged(): void {
+    const { store, clock } = this.#options;
+    const late = store.jobs.list().filter(({ doneAtMs }) => doneAtMs !== null && clock.now() - doneAtMs > lateMs);
+    if (late.length > 0) throw notAcknowledged(late.length);
   }
 
   #reportOf(job: Job): JobReport {
@@ -202,4 +221,12 @@ export class ControlLoop {
   #openJobs(): number {
     return this.#options.store.jobs.list().filter(({ doneAtMs }) => doneAtMs === null).length;
   }
+}
+
+export function notAcknowledged(jobs: number): SatelliteError {
+  return new SatelliteError(`SEI does not acknowledge ${jobs} job(s)`, {
+    code: 'SEI_NO_ACKNOWLEDGEMENT',
+    kind: 'retryable',
+    hint: 'They are kept and reported again; their integrations have no other job until then.',
+  });
 }

@@ -98,7 +98,7 @@ export async function runJob(
   };
   const bitbucket = connect(accounts);
   progress.requests = bitbucket.client.counts;
-  const commitFiles = new CommitFilesReader(bitbucket, store);
+  const commitFiles = new CommitFilesReader(bitbucket, store, job.id);
   const git =
     integration.metadata.commitSource === 'git'
       ? new GitSource({ integration, client: bitbucket.client, clones, logger, signal })
@@ -181,7 +181,11 @@ export async function runJob(
     if (error.kind === 'storage') throw error;
     const outcome = { result: result(), exception: jobException(error) };
     killPoint('job:before-failed');
-    await durably(() => store.jobs.setDone(job.id, clock.now(), outcome), { ...surroundings });
+    const end = () => {
+      spool.persistFailures();
+      store.jobs.setDone(job.id, clock.now(), outcome);
+    };
+    await durably(() => store.transaction(end), { ...surroundings });
     killPoint('job:failed');
     return error;
   } finally {

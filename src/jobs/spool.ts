@@ -41,6 +41,7 @@ interface Pending {
 }
 
 const evictAtOnce = 1_000;
+const maxFound = 1_000;
 const roomPollMs = 500;
 const waitsPerWarning = 60_000 / roomPollMs;
 
@@ -81,7 +82,10 @@ export class Spool {
     const pending = this.#pendingOf(slice.dataType);
     if (item !== undefined) pending.page.add(repository, item);
     if (cursor !== undefined) pending.cursors.set(slice.repositoryId, { slice, cursor });
-    if (found !== undefined) pending.found.push({ repositoryId: slice.repositoryId, pullRequest: found });
+    if (found === undefined) return;
+    pending.found.push({ repositoryId: slice.repositoryId, pullRequest: found });
+    // Most of them may be remembered only, and fill no page.
+    if (pending.found.length >= maxFound) await this.#flush(slice.dataType);
   }
 
   /** Where the slice goes on behind all that was appended, durable or not; undefined: where the store says. */
@@ -103,6 +107,12 @@ export class Spool {
   /** Becomes durable with the next page, at the latest with the end of the crawl. */
   addFailure(failure: Failure, kind?: FailureKind): void {
     this.#failures.push({ failure, kind });
+  }
+
+  /** To be called inside a transaction: what has been noted of a job that ends here, whatever else of it is given up. */
+  persistFailures(): void {
+    const { store, job } = this.#options;
+    for (const { failure, kind } of this.#failures) store.jobs.addFailure(job.id, failure, kind);
   }
 
   /** Makes everything durable that is still in memory. */
@@ -158,7 +168,7 @@ export class Spool {
       for (const { slice, cursor } of cursors.values()) store.slices.setCursor(slice, cursor);
       for (const [slice, { state, covered, failure }] of ended) store.slices.finish(slice, state, covered, failure);
       for (const { repositoryId, pullRequest } of found) store.pullRequests.addFound(job.id, repositoryId, pullRequest);
-      for (const { failure, kind } of this.#failures) store.jobs.addFailure(job.id, failure, kind);
+      this.persistFailures();
       failures = this.#failures.length;
       commitFiles.persist();
       killPoint('page:in-transaction');

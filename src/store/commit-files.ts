@@ -20,15 +20,22 @@ export class CommitFilesTable {
       .run(Buffer.from(sha, 'hex'), seal(files));
   }
 
-  /** @returns how often the diff of this commit has failed by now */
-  countFailure(sha: string): number {
+  /** @returns in how many jobs before this one the diff of this commit has failed */
+  failuresBefore(jobId: string, sha: string): number {
     const row = this.#database
+      .prepare('SELECT attempts - (job_id IS ?) AS before FROM failed_diffs WHERE sha = ?')
+      .get(jobId, Buffer.from(sha, 'hex'));
+    return Number(row?.before ?? 0);
+  }
+
+  /** The diff of this commit has failed in this job; said again by a process that begins the job anew, it is the same. */
+  addFailure(jobId: string, sha: string): void {
+    this.#database
       .prepare(
-        `INSERT INTO failed_diffs (sha, attempts) VALUES (?, 1)
-         ON CONFLICT DO UPDATE SET attempts = attempts + 1 RETURNING attempts`,
+        `INSERT INTO failed_diffs (sha, attempts, job_id) VALUES (?, 1, ?)
+         ON CONFLICT DO UPDATE SET attempts = attempts + 1, job_id = excluded.job_id WHERE job_id IS NOT excluded.job_id`,
       )
-      .get(Buffer.from(sha, 'hex'));
-    return Number(row?.attempts);
+      .run(Buffer.from(sha, 'hex'), jobId);
   }
 
   /** Forgets the oldest entries; they are read again when they are needed. */

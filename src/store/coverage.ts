@@ -2,13 +2,8 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { DataType } from '../data-type.ts';
 import type { Job } from './jobs.ts';
 
-/**
- * In `gaps`: a job that failed as a whole, before or after its repositories were known. Tags and the repositories' own
- * records are missing only where it asked for them, and stand apart.
- */
+/** In `gaps`: a job that failed as a whole, before or after its repositories were known. */
 const everyRepository = 0;
-const everyDataType = '*';
-const standsApart = (dataType: DataType) => dataType === 'tags' || dataType === 'repositories';
 
 /** More tips of one branch than this are forgotten, oldest first: a window that reaches beyond them walks for its base. */
 const maxTips = 200;
@@ -36,14 +31,32 @@ export class Coverage {
    * Where the window of a slice begins: with the job's own, or earlier where something before it is missing at SEI. So a
    * repository that could not be read is complete after the first scan in which it can.
    *
-   * @param firstFromMs for a repository that no scan of this integration has met before
+   * @param firstFromMs for a repository that no scan of this integration has met before: from then on, or from where the
+   *   earliest window of the integration began
    */
   windowFromMs(job: JobWindow, repositoryId: number, dataType: DataType, firstFromMs = job.fromMs): number {
+    const isNew = this.#isNewHere(job, repositoryId, dataType);
     return Math.min(
       job.fromMs,
       this.#missingFromMs(job, repositoryId, dataType) ?? job.fromMs,
-      this.#isNewHere(job, repositoryId, dataType) ? firstFromMs : job.fromMs,
+      isNew ? Math.min(firstFromMs, this.#earliestFromMs(job.integrationId) ?? firstFromMs) : job.fromMs,
     );
+  }
+
+  #earliestFromMs(integrationId: string): number | undefined {
+    const row = this.#database
+      .prepare('SELECT from_ms FROM earliest_windows WHERE integration_id = ?')
+      .get(integrationId);
+    return row === undefined ? undefined : Number(row.from_ms);
+  }
+
+  #noteWindow({ integrationId, fromMs }: Pick<Job, 'integrationId' | 'fromMs'>): void {
+    this.#database
+      .prepare(
+        `INSERT INTO earliest_windows (integration_id, from_ms) VALUES (?, ?)
+         ON CONFLICT DO UPDATE SET from_ms = min(from_ms, excluded.from_ms)`,
+      )
+      .run(integrationId, fromMs);
   }
 
   /** The integration was scanned before, the repository never. */
@@ -73,36 +86,29 @@ export class Coverage {
     const row = this.#database
       .prepare(
         `SELECT min(from_ms) AS from_ms FROM (
-           SELECT from_ms FROM gaps WHERE integration_id = ?1 AND (repository_id, data_type) IN (VALUES (?2, ?3), (?4, ?5))
+           SELECT from_ms FROM gaps WHERE integration_id = ?1 AND repository_id IN (?2, ?4) AND data_type = ?3
            UNION ALL
-           SELECT from_ms FROM jobs j WHERE integration_id = ?1 AND id <> ?6 AND done_at_ms IS NOT NULL
+           SELECT from_ms FROM jobs j WHERE integration_id = ?1 AND id <> ?5 AND done_at_ms IS NOT NULL
              AND (exception IS NOT NULL AND iif(?3 = 'tags', is_full, iif(?3 = 'repositories', fetch_repositories, 1)) = 1
                OR EXISTS (SELECT 1 FROM slices s
                  WHERE s.job_id = j.id AND s.repository_id = ?2 AND s.data_type = ?3 AND s.state = 'failed'))
          )`,
       )
-      .get(
-        job.integrationId,
-        repositoryId,
-        dataType,
-        everyRepository,
-        standsApart(dataType) ? dataType : everyDataType,
-        job.id,
-      );
+      .get(job.integrationId, repositoryId, dataType, everyRepository, job.id);
     return row?.from_ms == null ? undefined : Number(row.from_ms);
   }
 
-  /** A failed job leaves all of its window missing, whatever of it was read. */
+  /** A failed job leaves all of its window missing, whatever of it was read; tags and the repositories' own records where it asked for them. */
   addFailedJob(job: Pick<Job, 'integrationId' | 'fromMs' | 'isFull' | 'fetchRepositories'>): void {
     const insert = this.#database.prepare(
       `INSERT INTO gaps (integration_id, repository_id, data_type, from_ms) VALUES (?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET from_ms = min(from_ms, excluded.from_ms)`,
     );
-    const add = (dataType: DataType | typeof everyDataType) =>
-      insert.run(job.integrationId, everyRepository, dataType, job.fromMs);
-    add(everyDataType);
-    if (job.isFull) add('tags');
-    if (job.fetchRepositories) add('repositories');
+    const types: DataType[] = ['commits', 'pull_requests'];
+    if (job.isFull) types.push('tags');
+    if (job.fetchRepositories) types.push('repositories');
+    for (const dataType of types) insert.run(job.integrationId, everyRepository, dataType, job.fromMs);
+    this.#noteWindow(job);
   }
 
   /** Tips of a branch covered by scans that ended at or before `fromMs`, newest first. */
@@ -134,9 +140,10 @@ export class Coverage {
 
   /** Takes over what the finished slices of a job have covered; the caller's transaction also removes the job. */
   advance(jobId: string): void {
-    const { integration_id: integrationId } = this.#database
-      .prepare('SELECT integration_id FROM jobs WHERE id = ?')
-      .get(jobId) as { integration_id: string };
+    const { integration_id: integrationId, from_ms: fromMs } = this.#database
+      .prepare('SELECT integration_id, from_ms FROM jobs WHERE id = ?')
+      .get(jobId) as { integration_id: string; from_ms: number };
+    this.#noteWindow({ integrationId, fromMs });
     this.#database
       .prepare(
         `INSERT OR IGNORE INTO coverage (integration_id, repository_id, ref, tip, to_ms)
@@ -183,12 +190,12 @@ export class Coverage {
         `INSERT INTO gaps (integration_id, repository_id, data_type, from_ms, failure, since_ms)
          SELECT j.integration_id, s.repository_id, s.data_type,
            min(j.from_ms, coalesce((SELECT from_ms FROM gaps g WHERE g.integration_id = j.integration_id
-             AND g.repository_id = ? AND g.data_type = ?), j.from_ms)), s.failure, j.done_at_ms
+             AND g.repository_id = ? AND g.data_type = s.data_type), j.from_ms)), s.failure, j.done_at_ms
          FROM slices s JOIN jobs j ON j.id = s.job_id WHERE s.job_id = ? AND s.state = 'failed'
          ON CONFLICT DO UPDATE SET from_ms = min(from_ms, excluded.from_ms), failure = excluded.failure,
            since_ms = iif(failure IS NULL, excluded.since_ms, since_ms)`,
       )
-      .run(everyRepository, everyDataType, jobId);
+      .run(everyRepository, jobId);
     // What was deleted or is not selected any more stays missing, but it does not fail.
     this.#database
       .prepare(
@@ -196,6 +203,18 @@ export class Coverage {
          AND repository_id NOT IN (SELECT id FROM repositories WHERE job_id = ?)`,
       )
       .run(integrationId, jobId);
+    // What every repository was missing, one that was not in the list is missing still.
+    this.#database
+      .prepare(
+        `INSERT INTO gaps (integration_id, repository_id, data_type, from_ms)
+         SELECT g.integration_id, known.id, g.data_type, g.from_ms FROM gaps g, (
+             SELECT repository_id AS id FROM coverage WHERE integration_id = ?1
+             UNION SELECT repository_id FROM pull_requests_covered WHERE integration_id = ?1
+           ) known
+         WHERE g.integration_id = ?1 AND g.repository_id = ?2 AND known.id NOT IN (SELECT id FROM repositories WHERE job_id = ?3)
+         ON CONFLICT DO UPDATE SET from_ms = min(from_ms, excluded.from_ms)`,
+      )
+      .run(integrationId, everyRepository, jobId);
     this.#database
       .prepare(
         `DELETE FROM gaps WHERE integration_id = ? AND (

@@ -172,4 +172,17 @@ export const migrations: readonly string[] = [
     checksumStep('pull_requests_found', ['job_id', 'repository_id', 'id']),
     checksumStep('pull_requests_covered', ['integration_id', 'repository_id']),
   ].join(''),
+  `
+  -- Where the earliest window of an integration began: a repository that is met later is owed as much.
+  CREATE TABLE earliest_windows (integration_id TEXT PRIMARY KEY, from_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  ${checksumStep('earliest_windows', ['integration_id'])}
+
+  -- A job that failed as a whole leaves a row for each data type.
+  INSERT INTO gaps (integration_id, repository_id, data_type, from_ms)
+    SELECT integration_id, repository_id, 'pull_requests', from_ms FROM gaps WHERE data_type = '*';
+  UPDATE gaps SET data_type = 'commits' WHERE data_type = '*';
+
+  -- The job in which a diff failed last: however often that is begun again, it is one attempt.
+  ALTER TABLE failed_diffs ADD COLUMN job_id TEXT;
+  `,
 ];

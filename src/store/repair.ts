@@ -15,6 +15,7 @@ const memory = [
   'pull_requests',
   'pull_requests_covered',
   'scans',
+  'earliest_windows',
   'accepting',
   'commit_files',
   'failed_diffs',
@@ -83,17 +84,21 @@ function copyRows(from: DatabaseSync, to: DatabaseSync, table: (typeof memory)[n
     for (const row of readable(from, table)) {
       if (table === 'commit_files' && !isSealed(row.files)) continue;
       if (table === 'gaps') {
-        if (insert(gapOf(row))) copied++;
+        for (const gap of gapsOf(row)) if (insert(gap)) copied++;
       } else if (row.is_damaged !== 1n && insert(row)) copied++;
     }
   });
   return copied;
 }
 
-/** Why something is missing is for people; that it is missing is not, and where it begins is not to be guessed. */
-function gapOf(row: Row): Row {
+/**
+ * Why something is missing is for people; that it is missing is not, and where it begins is not to be guessed. Before
+ * version 5 of the schema one row could stand for commits and pull requests.
+ */
+function gapsOf(row: Row): Row[] {
   const isUntold = row.failure != null && !isSealed(row.failure);
-  return { ...row, ...(isUntold && { failure: null }), ...(row.is_damaged === 1n && { from_ms: 0 }) };
+  const gap = { ...row, ...(isUntold && { failure: null }), ...(row.is_damaged === 1n && { from_ms: 0 }) };
+  return row.data_type === '*' ? ['commits', 'pull_requests'].map((type) => ({ ...gap, data_type: type })) : [gap];
 }
 
 function copyJobs(from: DatabaseSync, to: DatabaseSync, nowMs: number): number {

@@ -11,6 +11,7 @@ const checkedColumns = {
   jobs: ['id', 'integration_id', 'origin', 'is_full', 'from_ms', 'to_ms', 'fetch_repositories', 'created_at_ms'],
   gaps: ['integration_id', 'repository_id', 'data_type', 'from_ms'],
   scans: ['integration_id', 'to_ms', 'full_to_ms'],
+  earliest_windows: ['integration_id', 'from_ms'],
   pull_requests: ['integration_id', 'repository_id', 'id', 'fingerprint', 'is_open', 'read_at_ms', 'sent_ms'],
   pull_requests_found: ['job_id', 'repository_id', 'id', 'fingerprint', 'is_open', 'read_at_ms', 'sent_ms'],
   pull_requests_covered: ['integration_id', 'repository_id', 'to_ms'],

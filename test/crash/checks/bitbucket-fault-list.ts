@@ -210,6 +210,13 @@ const paging: readonly BitbucketFault[] = [
       expectations: { mayRepeat: true },
     },
   ),
+  status(
+    'two pages of commits in turns without end',
+    'skip',
+    'BITBUCKET_PAGING_BROKEN',
+    { rewrite: page(endlessTurns()) },
+    { expectations: { mayRepeat: true } },
+  ),
   status('nextPageStart repeats', 'skip', 'BITBUCKET_PAGING_BROKEN', {
     rewrite: page(({ start }) => ({ isLastPage: false, nextPageStart: start })),
   }),
@@ -267,6 +274,16 @@ function endlessRepeat(): (page: Record<string, unknown>) => object {
   return ({ start, limit, values }) => {
     first ??= values;
     return { values: first, isLastPage: false, nextPageStart: Number(start) + Number(limit) };
+  };
+}
+
+/** One commit comes, and then another one, and then the first. */
+function endlessTurns(): (page: Record<string, unknown>) => object {
+  let all: unknown[] | undefined;
+  let turn = 0;
+  return ({ start, limit, values }) => {
+    all ??= values as unknown[];
+    return { values: [all[turn++ % 2]], isLastPage: false, nextPageStart: Number(start) + Number(limit) };
   };
 }
 

@@ -194,8 +194,9 @@ async function liveWithKill(
   seed: number,
   repositories: readonly RepositoryOptions[],
 ): Promise<Life> {
-  // How often a place is passed depends a little on time: the last of them may not come.
-  const most = Math.max(1, Math.floor(times * 0.8));
+  // How often a place is passed depends a little on time: of many the last may not come. Of few it is the one that the
+  // second job passes, which finds what the first has left.
+  const most = times <= 4 ? times : Math.floor(times * 0.8);
   const nth = 1 + seededRandom(seed + createHash('sha1').update(name).digest().readUInt16BE(0)).below(most);
   const life = await live(seed, repositories, (start) => (start === 0 ? at(nth) : {}));
   if (life.kills > 0 || nth === 1) return life;

@@ -136,21 +136,24 @@ describe('a list that goes on and on', () => {
       .times(pages)
       .reply((request: Request) => {
         const start = Number(new URL(request.url).searchParams.get('start'));
-        return [200, JSON.stringify({ isLastPage: start === 120, nextPageStart: start + 1, values: values(start) })];
+        return [200, JSON.stringify({ isLastPage: start === pages - 1, nextPageStart: start + 1, values: values(start) })];
       });
   }
 
   test.each([
-    ['the same items', () => [{ id: 1 }, { id: 2 }]],
-    ['nothing', () => []],
-  ])('with %s on every page is an error', async (_name, items) => {
-    serveForever(items, 101);
+    ['the same items on every page', () => [{ id: 1 }, { id: 2 }]],
+    ['nothing on any page', () => []],
+    ['two pages in turns', (start: number) => [{ id: start % 2 }]],
+    ['three pages in turns, behind others', (start: number) => [{ id: start < 50 ? start : 50 + (start % 3) }]],
+  ])('with %s is an error', async (_name, items) => {
+    serveForever(items, 2_001);
     await expect(all()).rejects.toMatchObject({ code: 'BITBUCKET_PAGING_BROKEN' });
+    nock.cleanAll();
   });
 
-  test('with something new on every page is not', async () => {
-    serveForever((start) => [start], 121);
-    expect(await all()).toHaveLength(121);
+  test('with something new on every page, or none now and then, is not', async () => {
+    serveForever((start) => (start % 3 === 0 ? [] : [start]), 2_001);
+    expect(await all()).toHaveLength(1_334);
   });
 
   test('with something new now and then is not', async () => {

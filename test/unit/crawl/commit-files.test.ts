@@ -9,9 +9,9 @@ const sha = (digit: string) => digit.repeat(40);
 const a: BitbucketCommit = { id: sha('a'), parents: [] };
 const b: BitbucketCommit = { id: sha('b'), parents: [] };
 
-function setUp(store = new Store(':memory:')) {
+function setUp(store = new Store(':memory:'), jobId = 'job') {
   const bitbucket = new FakeBitbucket();
-  const reader = new CommitFilesReader(bitbucket, store);
+  const reader = new CommitFilesReader(bitbucket, store, jobId);
   /** As the spool does it. */
   const persist = () => {
     store.transaction(() => reader.persist());
@@ -94,6 +94,16 @@ describe('what becomes durable', () => {
   });
 });
 
+/** Whether the diff lasts in failing, each of the times that it is asked for in one life of a job. */
+async function failIn(store: Store, jobId: string, times: number): Promise<boolean[]> {
+  const { bitbucket, reader, persist } = setUp(store, jobId);
+  bitbucket.diffs.set(a.id, bitbucketError('SERVER_ERROR', 'retryable', 503));
+  const lasts: boolean[] = [];
+  for (let n = 0; n < times; n++) lasts.push(isLastingDiffError(await reader.read(path, a).catch((error) => error)));
+  persist();
+  return lasts;
+}
+
 describe('a diff that fails', () => {
   test.each([
     ['lasts, where the server fails on it', bitbucketError('SERVER_ERROR', 'retryable', 500), true],
@@ -130,14 +140,28 @@ describe('a diff that fails', () => {
   });
 
   test('for now counts once in a scan: three scans, not three pull requests, give it up', async () => {
-    const { bitbucket, store } = setUp();
-    bitbucket.diffs.set(a.id, bitbucketError('SERVER_ERROR', 'retryable', 503));
+    const { store } = setUp();
     const lasts: boolean[] = [];
-    for (let scan = 0; scan < 3; scan++) {
-      const reader = new CommitFilesReader(bitbucket, store);
-      for (let n = 0; n < 3; n++) lasts.push(isLastingDiffError(await reader.read(path, a).catch((error) => error)));
-    }
+    for (let scan = 0; scan < 3; scan++) lasts.push(...(await failIn(store, `job ${scan}`, 3)));
     expect(lasts).toEqual([false, false, false, false, false, false, true, true, true]);
+  });
+
+  test('and once in a job that is begun again and again', async () => {
+    const { store } = setUp();
+    const lasts: boolean[] = [];
+    for (let life = 0; life < 5; life++) lasts.push(...(await failIn(store, 'job', 1)));
+    expect(lasts).toEqual([false, false, false, false, false]);
+    expect(await failIn(store, 'next', 1)).toEqual([false]);
+    expect(await failIn(store, 'the one after it', 1)).toEqual([true]);
+  });
+
+  test('counts with the page that says so, and not before', async () => {
+    const store = new Store(':memory:');
+    for (const jobId of ['1', '2', '3', '4']) {
+      const { bitbucket, reader } = setUp(store, jobId);
+      bitbucket.diffs.set(a.id, bitbucketError('SERVER_ERROR', 'retryable', 503));
+      expect(isLastingDiffError(await reader.read(path, a).catch((error) => error))).toBe(false);
+    }
   });
 
   test('where the commit is gone may be had from a fork', async () => {

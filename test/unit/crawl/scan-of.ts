@@ -36,7 +36,7 @@ export function scanOf({
     bitbucket,
     store,
     clock,
-    commitFiles: new CommitFilesReader(bitbucket, store),
+    commitFiles: new CommitFilesReader(bitbucket, store, id),
     pullRequestRoom: new PullRequestRoom(4),
     addFailure: ({ message }) => failures.push(message),
   };

@@ -51,7 +51,7 @@ function newSpool(store: Store, options: Partial<SpoolOptions> = {}) {
   const logger = new RecordingLogger();
   const clock = new FakeClock();
   const bitbucket = new FakeBitbucket();
-  const commitFiles = new CommitFilesReader(bitbucket, store);
+  const commitFiles = new CommitFilesReader(bitbucket, store, 'a');
   const pages: number[] = [];
   const spool = new Spool({
     store,

@@ -13,7 +13,8 @@ function crawled(
 ): void {
   discovered(store, job, Object.keys(ends).map(Number));
   for (const [id, { commits = 'done', pullRequests = 'done', tip }] of Object.entries(ends)) {
-    const covered = commits === 'done' && tip !== undefined ? [{ ref: 'HEAD', tip }] : [];
+    // An empty repository is covered, too.
+    const covered = commits === 'done' ? [tip === undefined ? { ref: '', tip: '' } : { ref: 'HEAD', tip }] : [];
     if (commits !== 'open') store.slices.finish(commitsOf(job.id, Number(id)), commits, covered);
     if (pullRequests !== 'open') store.slices.finish(pullRequestsOf(job.id, Number(id)), pullRequests);
   }
@@ -229,6 +230,20 @@ describe('what is missing at SEI widens the next windows', () => {
     expect(missed()).toEqual([false, false]);
   });
 
+  test('what a failed job left of a repository that the next job does not see stays missing until it is seen', () => {
+    const store = new Store(':memory:');
+    crawled(store, newJob('a', { fromMs: 500 }), { 1: {}, 2: {} });
+    succeeded(store, 'a');
+    crawled(store, newJob('b', { fromMs: 1_000, isFull: true, fetchRepositories: true }), {});
+    failed(store, 'b');
+    crawled(store, newJob('c', { fromMs: 1_800 }), { 1: {} });
+    succeeded(store, 'c');
+    const types = ['commits', 'pull_requests', 'tags', 'repositories'] as const;
+    const missing = (id: number) => types.filter((dataType) => store.coverage.hasGap(next, id, dataType));
+    expect([missing(1), missing(2), missing(3)]).toEqual([[], types, []]);
+    expect(windows(store)[1]).toEqual({ commits: 1_000, pullRequests: 1_000 });
+  });
+
   test('a slice that fails after a job that failed is missing from the start of that job on', () => {
     const store = new Store(':memory:');
     crawled(store, newJob('a', { fromMs: 1_000 }), { 1: {}, 2: {} });
@@ -268,6 +283,20 @@ describe('what is missing at SEI widens the next windows', () => {
       { commits: 1_000, pullRequests: 2_000 },
       { commits: 2_000, pullRequests: 2_000 },
     ]);
+  });
+
+  test('a repository that is met late is owed as much as the others got, be the job that reached furthest one that failed', () => {
+    const store = new Store(':memory:');
+    crawled(store, newJob('a', { fromMs: 300 }), { 1: {} });
+    failed(store, 'a');
+    crawled(store, newJob('b', { fromMs: 700 }), { 1: {} });
+    succeeded(store, 'b');
+    expect(windows(store)).toEqual([
+      { commits: 2_000, pullRequests: 2_000 },
+      { commits: 300, pullRequests: 300 },
+    ]);
+    expect(store.coverage.windowFromMs(next, 2, 'commits', 100)).toBe(100);
+    expect(windows(store, { ...next, integrationId: '8' })[1]).toEqual({ commits: 2_000, pullRequests: 2_000 });
   });
 
   test('a job does not widen its own window', () => {

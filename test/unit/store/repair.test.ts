@@ -22,8 +22,7 @@ function storeInUse(): string {
   store.pullRequests.addFound('b', 1, { id: 5, fingerprint: 'f', isOpen: false, readAtMs: 9 });
   store.slices.finish(commitsOf('b', 1), 'failed', [], failure);
   store.commitFiles.add('ab12', { f: [] });
-  store.commitFiles.countFailure('cd34');
-  store.commitFiles.countFailure('cd34');
+  for (const jobId of ['a', 'b']) store.commitFiles.addFailure(jobId, 'cd34');
   store.close();
   return path;
 }
@@ -97,12 +96,22 @@ describe('repair', () => {
     const path = storeInUse();
     const agentId = agentOf(path);
     const { kept, failedJobs } = repairStore(path, 9_000);
-    expect(kept).toMatchObject({ meta: 1, coverage: 1, gaps: 1, commit_files: 1, failed_diffs: 1, scans: 1 });
+    expect(kept).toMatchObject({
+      meta: 1,
+      coverage: 1,
+      gaps: 1,
+      commit_files: 1,
+      failed_diffs: 1,
+      scans: 1,
+      earliest_windows: 1,
+    });
     expect(failedJobs).toBe(1);
     expect(verifyStore(path)).toEqual([]);
     expect(agentOf(path)).toBe(agentId);
     const store = new Store(path);
-    expect(store.commitFiles.countFailure('cd34')).toBe(3);
+    expect([store.commitFiles.failuresBefore('c', 'cd34'), store.commitFiles.failuresBefore('b', 'cd34')]).toEqual([
+      2, 1,
+    ]);
     expect(store.jobs.list()).toMatchObject([{ id: 'b', doneAtMs: 9_000, exception: expect.anything() }]);
     store.close();
   });
