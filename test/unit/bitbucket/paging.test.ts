@@ -136,7 +136,10 @@ describe('a list that goes on and on', () => {
       .times(pages)
       .reply((request: Request) => {
         const start = Number(new URL(request.url).searchParams.get('start'));
-        return [200, JSON.stringify({ isLastPage: start === pages - 1, nextPageStart: start + 1, values: values(start) })];
+        return [
+          200,
+          JSON.stringify({ isLastPage: start === pages - 1, nextPageStart: start + 1, values: values(start) }),
+        ];
       });
   }
 

@@ -286,7 +286,7 @@ describe('taking jobs on', () => {
     const store = new Store(':memory:');
     store.jobs.beginAccepting('lost');
     store.jobs.add(newJob('a'));
-    const { loop, sei } = setUp({ store });
+    const { loop, sei, logger } = setUp({ store });
     sei.fail('reject', 500, 500);
     sei.offer('b');
     await loop.cycle();
@@ -294,6 +294,8 @@ describe('taking jobs on', () => {
     await loop.cycle();
     await loop.cycle();
     expect(sei.calls.filter((call) => call.startsWith('reject'))).toHaveLength(3);
+    const warnings = logger.entries.filter(({ message }) => message.startsWith('A job cannot be given back'));
+    expect(warnings).toMatchObject(Array(2).fill({ level: 'warn', fields: { jobId: 'lost' } }));
     expect(sei.reports).toHaveLength(4);
     expect(ids(store)).toEqual(['a', 'b']);
   });
@@ -365,6 +367,27 @@ describe('reporting', () => {
     sei.acknowledges = () => true;
     await loop.report();
     expect(ids(store)).toEqual(['running']);
+  });
+
+  test('one that SEI takes no note of is named in the log, and fails the round after ten minutes', async () => {
+    const { loop, sei, store, clock, logger } = setUp();
+    store.jobs.add(newJob('a'));
+    store.jobs.setDone('a', clock.now(), { result: {} });
+    sei.acknowledges = () => false;
+    await loop.cycle();
+    expect(logger.entries).toContainEqual(
+      expect.objectContaining({
+        level: 'warn',
+        fields: expect.objectContaining({ code: 'SEI_NO_ACKNOWLEDGEMENT', jobId: 'a' }),
+      }),
+    );
+    clock.nowMs += 11 * 60_000;
+    sei.offer('b');
+    await expect(loop.cycle()).rejects.toMatchObject({ code: 'SEI_NO_ACKNOWLEDGEMENT' });
+    expect(ids(store)).toEqual(['a', 'b']);
+    sei.acknowledges = ({ id }) => id === 'a';
+    await loop.cycle();
+    expect(ids(store)).toEqual(['b']);
   });
 
   test('one that is done while the report is on its way is not forgotten: SEI was told that it still runs', async () => {

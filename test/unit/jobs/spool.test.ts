@@ -327,6 +327,28 @@ describe('a disk that takes nothing', () => {
   });
 });
 
+test('what is only remembered of pull requests is not kept in memory until a page is full', async () => {
+  const store = newStore();
+  const { spool } = newSpool(store, {});
+  const key = slice(1, 'pull_requests');
+  const found = (id: number) => ({ id, fingerprint: 'f', isOpen: false, readAtMs: 1 });
+  await spool.append(key, repository(1), { record: record(0, 10), found: found(1) });
+  for (let id = 2; id <= 999; id++) await spool.append(key, repository(1), { found: found(id) });
+  expect([store.pages.waiting('a', 9).length, store.pullRequests.isFound('a', 1, 1)]).toEqual([0, false]);
+  await spool.append(key, repository(1), { found: found(1_000) });
+  // Never without the page that what it names is in.
+  expect([store.pages.waiting('a', 9).length, store.pullRequests.isFound('a', 1, 1)]).toEqual([1, true]);
+});
+
+test('what is noted of a job that ends for good is there, whatever else is given up', async () => {
+  const store = newStore();
+  const { spool } = newSpool(store, {});
+  await spool.append(slice(1), repository(1), { record: record(0, 10) });
+  await spool.fail(slice(1), { message: 'closed', url: 'u' }, { repository: 'r', code: 'C', reason: 'no', atMs: 1 });
+  store.transaction(() => spool.persistFailures());
+  expect(store.jobs.failures('a')).toEqual([{ message: 'closed', url: 'u' }]);
+});
+
 describe('a store at its cap', () => {
   test('makes the crawl wait until SEI has taken pages', async () => {
     const store = newStore();

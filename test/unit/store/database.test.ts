@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -7,6 +8,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { SatelliteError } from '../../../src/errors.ts';
 import { openDatabase } from '../../../src/store/database.ts';
 import { migrations } from '../../../src/store/migrations.ts';
+import { defineChecksum } from '../../../src/store/row-checksum.ts';
 import { Store } from '../../../src/store/store.ts';
 import { commitsOf, discovered, newJob, newPath } from './fixtures.ts';
 
@@ -83,6 +85,24 @@ describe('opening', () => {
     expect(after.jobs.failures('a')).toEqual([{ message: 'no', url: 'u' }]);
     expect(after.commitFiles.get('ab12')).toEqual({ f: [] });
     after.close();
+  });
+
+  test('a failed job that an older satellite noted in one row is missing in commits and in pull requests', () => {
+    const path = newPath();
+    mkdirSync(dirname(path), { recursive: true });
+    const old = new DatabaseSync(path);
+    defineChecksum(old);
+    for (const step of migrations.slice(0, 4)) old.exec(step);
+    old.exec(`
+      INSERT INTO meta (key, value) VALUES ('agent_id', '${randomUUID()}');
+      INSERT INTO gaps (integration_id, repository_id, data_type, from_ms) VALUES ('7', 0, '*', 1000), ('7', 0, 'tags', 900);
+      PRAGMA user_version = 4`);
+    old.close();
+    const store = new Store(path);
+    const job = { id: 'next', integrationId: '7', fromMs: 2_000 };
+    const types = ['commits', 'pull_requests', 'tags', 'repositories'] as const;
+    expect(types.map((type) => store.coverage.windowFromMs(job, 1, type))).toEqual([1_000, 1_000, 900, 2_000]);
+    store.close();
   });
 
   test('a store of a newer satellite is refused and left alone', () => {

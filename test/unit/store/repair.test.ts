@@ -124,6 +124,18 @@ describe('repair', () => {
     expect(verifyStore(path)).toEqual([]);
   });
 
+  test('makes two rows of the one in which an older satellite noted a failed job', () => {
+    const path = storeInUse();
+    tamper(path, "INSERT INTO gaps (integration_id, repository_id, data_type, from_ms) VALUES ('9', 0, '*', 5)");
+    repairStore(path, 9_000);
+    const store = new Store(path);
+    const job = { id: 'next', integrationId: '9', fromMs: 2_000 };
+    const types = ['commits', 'pull_requests', 'tags'] as const;
+    // Without a checksum, from the beginning on.
+    expect(types.map((type) => store.coverage.windowFromMs(job, 4, type))).toEqual([0, 0, 2_000]);
+    store.close();
+  });
+
   test('leaves out a number that has become too large to be read', () => {
     const path = storeInUse();
     tamper(path, 'UPDATE coverage SET to_ms = to_ms + 4611686018427387904');
