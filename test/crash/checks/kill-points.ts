@@ -218,10 +218,17 @@ async function live(
   const expectSuccess = ({ status, exception }: { status: string; exception?: { message: string } | undefined }) => {
     if (status !== 'SUCCESS') findings.other.push(`a job is ${status}: ${exception?.message}`);
   };
-  expectSuccess(await first);
+  const { failures, ...firstView } = await first;
+  expectSuccess(firstView);
+  for (const part of ['commits', 'tags', 'pull_requests']) {
+    const isTold = failures.some(({ message }) => message.startsWith(`WEB/closed ${part}: BITBUCKET_FORBIDDEN`));
+    if (!isTold) findings.other.push(`the first job does not say that it could not read the ${part} of closed`);
+  }
   open();
   await world.people.work();
-  expectSuccess(await jobs.run());
+  const secondView = await jobs.run();
+  expectSuccess(secondView);
+  for (const { message } of secondView.failures) findings.other.push(`the second job could not read ${message}`);
   const kills = keeper.kills;
   // Whatever was armed and has not struck by now is gone with the process.
   await keeper.stop();

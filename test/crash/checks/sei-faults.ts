@@ -48,6 +48,7 @@ const saidOfGone = (call: Call) => {
 const pinned: Readonly<Partial<Record<Call, readonly string[]>>> = {
   heartbeat: ['401', '403', '404', '409', '429'],
   accept: ['401', '403', '404', '409', '429'],
+  report: ['not acknowledged'],
 };
 
 /** All but `push` end with the cycle and are asked again by the next; `push` is asked again until it works. */
@@ -62,7 +63,7 @@ const faults: readonly SeiFault[] = [
     rule: { drip: 200, times: 1 },
     code: (call) => (unread.includes(call) ? undefined : ''),
   },
-  { name: '500', rule: { status: 500 }, code: (call) => (call === 'push' ? undefined : 'SEI_SERVER_ERROR') },
+  { name: '500', rule: { status: 500 }, code: every('SEI_SERVER_ERROR') },
   { name: '502 HTML', rule: { status: 502, body: '<h1>Bad Gateway</h1>' }, code: every('SEI_SERVER_ERROR') },
   { name: '503', rule: { status: 503, headers: { 'Retry-After': '1' } }, code: every('SEI_SERVER_ERROR') },
   { name: '504', rule: { status: 504 }, code: every('SEI_SERVER_ERROR') },
@@ -117,7 +118,13 @@ const faults: readonly SeiFault[] = [
     code: (call) => (call === 'heartbeat' || call === 'accept' ? undefined : 'SEI_CONFLICT'),
     said: saidOfGone,
   },
-  { name: 'not acknowledged', rule: { status: 200, body: {} }, code: () => undefined, calls: ['report'] },
+  {
+    name: 'not acknowledged',
+    // So often that the job is done meanwhile.
+    rule: { status: 200, body: {}, times: 8 },
+    code: every('SEI_NO_ACKNOWLEDGEMENT'),
+    calls: ['report'],
+  },
   { name: 'no pointer', rule: { status: 200, body: { records: [], count: 0 } }, code: unreadable, calls: ['push'] },
 ];
 
