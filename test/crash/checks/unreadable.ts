@@ -2,13 +2,14 @@ import { join } from 'node:path';
 import pMap from 'p-map';
 import type { RefusalKind } from '../../simulators/bitbucket/catalogue.ts';
 import type { RepositoryOptions } from '../../simulators/bitbucket/options.ts';
+import { ScratchRepository } from '../../simulators/bitbucket/scratch-repository.ts';
 import { type Random, seededRandom } from '../../simulators/git/random.ts';
 import type { Check } from '../check.ts';
 import { Findings } from '../findings.ts';
 import { type RepositoryPlan, writeHistory } from '../history.ts';
 import { Keeper } from '../keeper.ts';
 import { compare, Jobs, rest } from '../oracle.ts';
-import { World } from '../world.ts';
+import { integrationId, World } from '../world.ts';
 
 const plan: readonly RepositoryPlan[] = [
   { projectKey: 'PAY', slug: 'alpha', commits: 15 },
@@ -71,6 +72,7 @@ export const unreadableCheck: Check = {
     const scans = isLong ? 10 : 6;
     const findings = new Findings();
     const counts = { scans: 0, obstacles: 0 };
+    findings.add(await comeLate(seed, repositories));
     await pMap(seeds, async (own) => findings.add(await live(own, scans, repositories, counts)), { concurrency: 4 });
     return {
       figure: `${counts.obstacles} times unreadable in ${counts.scans} scans, ${findings.missing.length} lost`,
@@ -131,6 +133,41 @@ async function live(
     if (findings.count === 0) findings.add(await rest(world, keeper, jobs));
   } catch (error) {
     findings.other.push(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`);
+  } finally {
+    await keeper.abandon();
+  }
+  return findings;
+}
+
+const dayMs = 24 * 3_600_000;
+
+/** A repository is hidden while the others are read three days back; when it comes to light, a full scan would read one. */
+async function comeLate(seed: number, repositories: readonly RepositoryOptions[]): Promise<Findings> {
+  const findings = new Findings();
+  const metadata = { backfill_days: 1 };
+  await using world = await World.create({ seed, repositories, now: true, bitbucket, metadata });
+  const keeper = new Keeper(() => world.start());
+  const [hidden] = world.repositories;
+  if (hidden === undefined) throw new Error('there is no repository to hide');
+  const startMs = Date.now();
+  const at = Math.floor((startMs - 2 * dayMs) / 1000);
+  const commit = { branch: 'main', at, message: 'two days ago', files: { 'two-days-ago.txt': 'a line\n' } };
+  const [commitId] = await new ScratchRepository(hidden.gitDir).commit(commit);
+  const show = refused('gone404', false).arm(world, hidden);
+  const scan = async (from: number) => {
+    const { status } = await world.sei.waitForJob(world.sei.addJob({ integrationId, from, to: Date.now() }), 60_000);
+    if (status !== 'SUCCESS') findings.other.push(`come late: a job is ${status}`);
+  };
+  try {
+    keeper.start();
+    await scan(startMs - 3 * dayMs);
+    show();
+    await scan(startMs);
+    const { commits } = world.sei.ingestedAll();
+    if (!commits.some((one) => one.commit.id === commitId)) findings.missing.push(`come late: commit ${commitId}`);
+    await keeper.stop();
+  } catch (error) {
+    findings.other.push(`come late: ${error instanceof Error ? error.message : String(error)}`);
   } finally {
     await keeper.abandon();
   }
