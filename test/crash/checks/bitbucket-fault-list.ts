@@ -96,6 +96,28 @@ const answers: readonly BitbucketFault[] = [
     { status: 403, headers: { 'X-Authentication-Denied-Reason': 'CAPTCHA_CHALLENGE; login-url=http://127.0.0.1/' } },
     { long: true },
   ),
+  {
+    name: '401 password when a part has failed before',
+    ends: 'stop',
+    code: 'BITBUCKET_CREDENTIALS_REFUSED',
+    arm: ({ world, strike }) => {
+      const refusing = refusal(401, 'auth.IncorrectPasswordAuthenticationException');
+      const others = new RegExp(`/repos/(?!${victim}/)[^/]+/${diff}`);
+      // In between is a page that others have begun to fill: what has failed waits for it.
+      const open = [
+        strike(commits, { status: 500, delayMs: 500 }),
+        world.bitbucket.fault({ match: others, skip: 3, delayMs: 2_000, ...refusing }),
+      ];
+      return () => {
+        for (const each of open) each();
+      };
+    },
+    afterwards: ({ wrong }, { failures }) => {
+      const isTold = ({ message }: { message: string }) =>
+        message.includes(victim) && message.includes('BITBUCKET_SERVER_ERROR');
+      if (!failures.some(isTold)) wrong('what had failed before is not reported');
+    },
+  },
   refused('401 permission', 'permission401', 'BITBUCKET_FORBIDDEN'),
   refused('403 scope', 'scope403', 'BITBUCKET_FORBIDDEN'),
   refused('404 repository', 'gone404', 'BITBUCKET_NOT_FOUND'),
