@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { FaultRule } from '../simulators/bitbucket/faults.ts';
 import type { RepositoryOptions, SimulatorOptions } from '../simulators/bitbucket/options.ts';
 import type { JobView } from '../simulators/sei/jobs.ts';
@@ -124,7 +125,7 @@ export class Scene {
       if (told.some((message) => !message.includes(victim)))
         this.wrong(`another repository failed: ${told.join('; ')}`);
     } else if (!isFailure && told.length > 0) this.wrong(`the job has failures: ${told.join('; ')}`);
-    this.#judgeLog();
+    await this.#judgeLog();
     if (!isFailure) {
       const without = ends === 'skip' || isCompleteLater === true ? [victim] : [];
       this.findings.add(this.#withoutAlterations(await compare(this.world, { ...this.#expectations(), without })));
@@ -132,15 +133,27 @@ export class Scene {
     await afterwards?.(this, job);
   }
 
-  #judgeLog(): void {
+  /** SEI may hear of the end of a job before its line in the log has come through the pipe. */
+  async #judgeLog(): Promise<void> {
+    let problems = this.#problemsOfLog();
+    for (let waits = 0; waits < 50 && problems.length > 0; waits++) {
+      await delay(100);
+      problems = this.#problemsOfLog();
+    }
+    for (const problem of problems) this.wrong(problem);
+  }
+
+  #problemsOfLog(): string[] {
     const { ends, code } = this.fault;
     const { lines } = this.keeper;
+    const problems: string[] = [];
     const counted = (field: 'retried' | 'throttled') => lines.some((line) => Number(line[field] ?? 0) > 0);
-    if (ends === 'retry' && !counted('retried')) this.wrong('nothing was asked again');
-    if (ends === 'throttle' && !counted('throttled')) this.wrong('nothing was throttled');
-    if (ends === 'nothing' || code === undefined) return;
+    if (ends === 'retry' && !counted('retried')) problems.push('nothing was asked again');
+    if (ends === 'throttle' && !counted('throttled')) problems.push('nothing was throttled');
+    if (ends === 'nothing' || code === undefined) return problems;
     const isTold = (line: LogLine) => line.code === code || String(line.error ?? '').includes(code);
-    if (!lines.some(isTold)) this.wrong(`no line of the log has the code ${code}`);
+    if (!lines.some(isTold)) problems.push(`no line of the log has the code ${code}`);
+    return problems;
   }
 
   /** The next job fails without a single request in the user's name. */

@@ -164,13 +164,13 @@ const answers: readonly BitbucketFault[] = [
     { status: 504 },
     { tail: eitherDiff, hurried: true },
   ),
-  again('501', 'BITBUCKET_SERVER_ERROR', { status: 501 }),
+  again('501', 'BITBUCKET_SERVER_ERROR', { status: 501 }, { long: true }),
   again('502', 'BITBUCKET_SERVER_ERROR', { status: 502, body: html }),
   again('503', 'BITBUCKET_SERVER_ERROR', { status: 503, headers: { 'Retry-After': '1' } }),
-  again('504', 'BITBUCKET_SERVER_ERROR', { status: 504 }),
+  again('504', 'BITBUCKET_SERVER_ERROR', { status: 504 }, { long: true }),
   throttle('429 in seconds', () => ({ 'Retry-After': '1' })),
   throttle('429 until a date', () => ({ 'Retry-After': inSeconds(2) })),
-  throttle('429 until a past date', () => ({ 'Retry-After': inSeconds(-3600) })),
+  throttle('429 until a past date', () => ({ 'Retry-After': inSeconds(-3600) }), { long: true }),
   throttle('429 without a word', () => ({})),
   throttle('429 for an hour', () => ({ 'Retry-After': '3600' }), { hurried: true, afterwards: pausedFor(3_600_000) }),
   throttle('429 for thousands of years', () => ({ 'Retry-After': '99999999999' }), {
@@ -189,7 +189,7 @@ const broken: readonly BitbucketFault[] = [
   again('content-length too short', 'BITBUCKET_UNREACHABLE', { contentLength: -50 }),
   again('reset before', 'BITBUCKET_UNREACHABLE', { reset: 'before' }),
   again('reset in the body', 'BITBUCKET_UNREACHABLE', { reset: 'in-body' }),
-  again('diff reset before', 'BITBUCKET_UNREACHABLE', { reset: 'before' }, { tail: diff }),
+  again('diff reset before', 'BITBUCKET_UNREACHABLE', { reset: 'before' }, { tail: diff, long: true }),
   again('diff reset in the body', 'BITBUCKET_UNREACHABLE', { reset: 'in-body' }, { tail: diff }),
   again('diff connection cut', 'BITBUCKET_UNREACHABLE', { truncate: 40 }, { tail: diff }),
   again('diff cut short without a sign', 'BITBUCKET_DIFF_INCOMPLETE', { rewrite: withoutLastLine }, { tail: diff }),
@@ -201,10 +201,15 @@ const broken: readonly BitbucketFault[] = [
     arm: (scene) => scene.strike(diff, { rewrite: withoutLastLine }),
   },
   again('black hole', 'BITBUCKET_TIMEOUT', { hang: true, times: 1 }, { hurried: true }),
-  again('diff black hole', 'BITBUCKET_TIMEOUT', { hang: true, times: 1 }, { hurried: true, tail: diff }),
+  again('diff black hole', 'BITBUCKET_TIMEOUT', { hang: true, times: 1 }, { hurried: true, tail: diff, long: true }),
   status('black hole for good', 'skip', 'BITBUCKET_TIMEOUT', { hang: true }, { hurried: true, long: true }),
   again('a byte each 200 ms', 'BITBUCKET_TIMEOUT', { drip: 200, times: 1 }, { hurried: true }),
-  again('diff a byte each 200 ms', 'BITBUCKET_TIMEOUT', { drip: 200, times: 1 }, { hurried: true, tail: diff }),
+  again(
+    'diff a byte each 200 ms',
+    'BITBUCKET_TIMEOUT',
+    { drip: 200, times: 1 },
+    { hurried: true, tail: diff, long: true },
+  ),
 ];
 
 const paging: readonly BitbucketFault[] = [

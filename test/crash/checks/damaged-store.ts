@@ -108,7 +108,7 @@ export const damagedStoreCheck: Check = {
       .flat()
       .map((damage) => ({ damage, own: random.below(1_000_000) }))
       .filter(({ damage }) => isWanted(damage.name));
-    const times = isLong ? 3_000 : 200;
+    const times = isLong ? 3_000 : 100;
     const swept = isWanted('sweep')
       ? await sweepStore(join(stores.stopped.folder, storeFile), join(folder, 'sweep'), seededRandom(seed), times)
       : undefined;
