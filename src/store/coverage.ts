@@ -203,18 +203,21 @@ export class Coverage {
          AND repository_id NOT IN (SELECT id FROM repositories WHERE job_id = ?)`,
       )
       .run(integrationId, jobId);
-    // What every repository was missing, one that was not in the list is missing still.
-    this.#database
-      .prepare(
-        `INSERT INTO gaps (integration_id, repository_id, data_type, from_ms)
-         SELECT g.integration_id, known.id, g.data_type, g.from_ms FROM gaps g, (
-             SELECT repository_id AS id FROM coverage WHERE integration_id = ?1
-             UNION SELECT repository_id FROM pull_requests_covered WHERE integration_id = ?1
-           ) known
-         WHERE g.integration_id = ?1 AND g.repository_id = ?2 AND known.id NOT IN (SELECT id FROM repositories WHERE job_id = ?3)
-         ON CONFLICT DO UPDATE SET from_ms = min(from_ms, excluded.from_ms)`,
-      )
-      .run(integrationId, everyRepository, jobId);
+    // What every repository was missing, one that was not in the list is missing still. Hardly ever is there any: each of a
+    // thousand repositories may have hundreds of tips.
+    const missingOfEvery = this.#database
+      .prepare('SELECT data_type, from_ms FROM gaps WHERE integration_id = ? AND repository_id = ?')
+      .all(integrationId, everyRepository);
+    const addUnlisted = this.#database.prepare(
+      `INSERT INTO gaps (integration_id, repository_id, data_type, from_ms)
+       SELECT ?1, id, ?2, ?3 FROM (SELECT repository_id AS id FROM coverage WHERE integration_id = ?1
+         UNION SELECT repository_id FROM pull_requests_covered WHERE integration_id = ?1)
+       WHERE id NOT IN (SELECT id FROM repositories WHERE job_id = ?4)
+       ON CONFLICT DO UPDATE SET from_ms = min(from_ms, excluded.from_ms)`,
+    );
+    for (const { data_type: dataType, from_ms: fromMs } of missingOfEvery) {
+      addUnlisted.run(integrationId, String(dataType), Number(fromMs), jobId);
+    }
     this.#database
       .prepare(
         `DELETE FROM gaps WHERE integration_id = ? AND (

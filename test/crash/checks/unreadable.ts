@@ -18,7 +18,7 @@ const plan: readonly RepositoryPlan[] = [
 ];
 
 /** Pages so small that a part is often read in half. A pull request that is made up from an old merge would come as new, deep in the list. */
-const bitbucket = { caps: { commits: 5, pullRequests: 2 }, derivePullRequests: false };
+const smallPages = { caps: { commits: 5, pullRequests: 2 }, derivePullRequests: false };
 
 interface Obstacle {
   readonly name: string;
@@ -89,7 +89,7 @@ async function live(
 ): Promise<Findings> {
   const random = seededRandom(seed);
   const findings = new Findings();
-  await using world = await World.create({ seed, repositories, now: true, bitbucket });
+  await using world = await World.create({ seed, repositories, now: true, bitbucket: smallPages });
   const keeper = new Keeper(() => world.start());
   const jobs = new Jobs(world);
   const told: string[] = [];
@@ -145,7 +145,7 @@ const dayMs = 24 * 3_600_000;
 async function comeLate(seed: number, repositories: readonly RepositoryOptions[]): Promise<Findings> {
   const findings = new Findings();
   const metadata = { backfill_days: 1 };
-  await using world = await World.create({ seed, repositories, now: true, bitbucket, metadata });
+  await using world = await World.create({ seed, repositories, now: true, bitbucket: smallPages, metadata });
   const keeper = new Keeper(() => world.start());
   const [hidden] = world.repositories;
   if (hidden === undefined) throw new Error('there is no repository to hide');
