@@ -16,6 +16,8 @@ export interface Outcome {
   readonly figure: string;
   /** Empty: the check has passed. */
   readonly problems: readonly string[];
+  /** Cases that this machine cannot do; the figure says why. */
+  readonly untried?: number;
 }
 
 export interface Check {

@@ -35,8 +35,6 @@ export interface BitbucketFault {
   readonly expectations?: Expectations;
   /** What it hid comes with the next scan. */
   readonly isCompleteLater?: true;
-  /** Differences from git that the fault itself makes. */
-  readonly alters?: RegExp;
   readonly satellite?: SatelliteOptions;
   /** More that has to be so once the job with the fault has ended. */
   readonly afterwards?: (scene: Scene, job: JobView) => void | Promise<void>;
@@ -54,6 +52,8 @@ export class Scene {
   readonly findings = new Findings();
   /** Commits that were taken away after SEI had them. */
   readonly removed = new Set<string>();
+  /** Differences that the fault itself makes, where only it knows which. */
+  alters: RegExp | undefined;
 
   constructor(world: World, fault: BitbucketFault) {
     this.world = world;
@@ -100,8 +100,7 @@ export class Scene {
       await keeper.stop();
       keeper.start();
     }
-    const last = await rest(world, keeper, jobs, this.#expectations());
-    findings.add(this.#withoutAlterations(last));
+    findings.add(await rest(world, keeper, jobs, this.#expectations()));
     return findings;
   }
 
@@ -128,7 +127,7 @@ export class Scene {
     await this.#judgeLog();
     if (!isFailure) {
       const without = ends === 'skip' || isCompleteLater === true ? [victim] : [];
-      this.findings.add(this.#withoutAlterations(await compare(this.world, { ...this.#expectations(), without })));
+      this.findings.add(await compare(this.world, { ...this.#expectations(), without }));
     }
     await afterwards?.(this, job);
   }
@@ -168,13 +167,7 @@ export class Scene {
   }
 
   #expectations(): Expectations {
-    return { removed: this.removed, ...this.fault.expectations };
-  }
-
-  #withoutAlterations(found: Findings): Findings {
-    const { alters } = this.fault;
-    const differing = found.differing.splice(0).filter((one) => alters?.test(one) !== true);
-    found.differing.push(...differing);
-    return found;
+    const { removed, alters } = this;
+    return { removed, ...(alters && { alters }), ...this.fault.expectations };
   }
 }

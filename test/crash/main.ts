@@ -76,6 +76,7 @@ say(
 const startedAtMs = performance.now();
 const wanted = values.only.length === 0 ? checks : checks.filter(({ name }) => values.only.includes(name));
 let failed = 0;
+let untriedCases = 0;
 await pMap(
   wanted.filter(({ isAlone }) => isAlone === true),
   judge,
@@ -87,13 +88,15 @@ await pMap(
   { concurrency: 2 },
 );
 const minutes = ((performance.now() - startedAtMs) / 60_000).toFixed(1);
-say(`\n${wanted.length - failed} passed, ${failed} failed in ${minutes} minutes`);
+const left = untriedCases === 0 ? '' : `, ${untriedCases} cases not tried`;
+say(`\n${wanted.length - failed} passed, ${failed} failed${left} in ${minutes} minutes`);
 // Whatever a check that failed has left open must not keep the process from ending.
 process.exit(failed === 0 ? 0 : 1);
 
 async function judge(check: Check): Promise<void> {
   const checkStartedAtMs = performance.now();
-  const { figure, problems } = await run(check);
+  const { figure, problems, untried = 0 } = await run(check);
+  untriedCases += untried;
   const seconds = Math.round((performance.now() - checkStartedAtMs) / 1000);
   say(`${check.name.padEnd(17)} ${figure}, ${seconds} s   ${problems.length === 0 ? 'ok' : 'FAILED'}`);
   for (const problem of problems) say(`    ${problem}`);

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { expectedCommit, ingestedCommit } from '../integration/support/main-job.ts';
 import { ScratchRepository } from '../simulators/bitbucket/scratch-repository.ts';
-import { gitTruth } from '../simulators/git/truth.ts';
+import { type CommitTruth, gitTruth } from '../simulators/git/truth.ts';
 import type { JobView } from '../simulators/sei/jobs.ts';
 import { Findings } from './findings.ts';
 import type { Keeper } from './keeper.ts';
@@ -21,6 +21,8 @@ export interface Expectations {
   readonly removed?: ReadonlySet<string>;
   /** What SEI has of items that Bitbucket has not any more. */
   readonly gone?: RegExp;
+  /** Differences that a fault itself makes, as in `commit alpha 1f2e…: .message is "…", wanted "…"`. */
+  readonly alters?: RegExp;
   readonly allowViolations?: RegExp;
   /** Bitbucket itself has said it more than once. */
   readonly mayRepeat?: true;
@@ -87,7 +89,7 @@ export async function rest(
 /** What SEI has after all successful jobs, held against git and Bitbucket. */
 export async function compare(world: World, expectations: Expectations = {}): Promise<Findings> {
   const findings = new Findings();
-  const { without = [], removed = new Set<string>() } = expectations;
+  const { without = [], removed = new Set<string>(), alters } = expectations;
   const ingested = world.sei.ingestedAll();
   const slugs = new Set(world.repositories.map(({ slug }) => slug));
   for (const { repository } of [...ingested.commits, ...ingested.pullRequests, ...ingested.repositories]) {
@@ -101,14 +103,33 @@ export async function compare(world: World, expectations: Expectations = {}): Pr
     const stored = ingested.commits
       .filter((one) => one.repository === slug)
       .map(({ commit }) => ingestedCommit({ ...commit, files: commit.files ?? [] } as never));
-    hold(findings, `commit ${slug}`, commits, stored, removed);
+    hold(findings, `commit ${slug}`, commits, stored, { allowed: removed, alters });
     const facts = await truePullRequests(world.bitbucket, repository);
-    const known = ingested.pullRequests
-      .filter((one) => one.repository === slug)
-      .map(({ pullRequest }) =>
-        pullRequestFacts(pullRequest as never, (pullRequest.activities ?? []) as never, pullRequest.commits ?? []),
-      );
-    hold(findings, `pull request ${slug}`, facts, known);
+    const pullRequests = ingested.pullRequests.filter((one) => one.repository === slug);
+    const known = pullRequests.map(({ pullRequest }) =>
+      pullRequestFacts(pullRequest as never, (pullRequest.activities ?? []) as never, pullRequest.commits ?? []),
+    );
+    hold(findings, `pull request ${slug}`, facts, known, { alters });
+    const carried = pullRequests.flatMap(({ pullRequest }) =>
+      (pullRequest.commits ?? []).map((commit) => ({ of: pullRequest.id, commit })),
+    );
+    const truth = await commitsOf(
+      gitDir,
+      carried.map(({ commit }) => commit.id),
+    );
+    hold(
+      findings,
+      `commit ${slug}`,
+      carried.flatMap(({ of, commit: { id } }) => {
+        const commit = truth.get(id);
+        return commit === undefined ? [] : [{ ...expectedCommit(commit), id: `${of}/${id}` }];
+      }),
+      carried.map(({ of, commit }) => ({
+        ...ingestedCommit({ ...commit, files: commit.files ?? [] } as never),
+        id: `${of}/${commit.id}`,
+      })),
+      { allowed: new Set(carried.map(({ of, commit }) => removed.has(commit.id) && `${of}/${commit.id}`)), alters },
+    );
     const tags = ingested.tags
       .filter((one) => one.repository === slug)
       .map(({ tag: { id, latestCommit, hash } }) => ({ id, latestCommit, hash }));
@@ -130,22 +151,32 @@ export async function compare(world: World, expectations: Expectations = {}): Pr
   return findings;
 }
 
-/** What is there held against what SEI has; `allowed` are ids that it may have besides. */
+interface Tolerance {
+  /** Ids that SEI may have besides. */
+  readonly allowed?: ReadonlySet<unknown>;
+  readonly alters?: RegExp | undefined;
+}
+
+/** What is there held against what SEI has. */
 export function hold(
   findings: Findings,
   what: string,
   expected: readonly { readonly id: unknown }[],
   actual: readonly { readonly id: unknown }[],
-  allowed: ReadonlySet<unknown> = new Set(),
+  { allowed = new Set(), alters }: Tolerance = {},
 ): void {
   const found = new Map(actual.map((one) => [one.id, one]));
   const wanted = new Set(expected.map(({ id }) => id));
   for (const one of expected) {
     const other = found.get(one.id);
-    if (other === undefined) findings.missing.push(`${what} ${one.id}`);
-    else if (!isDeepStrictEqual(plain(other), plain(one))) {
-      findings.differing.push(`${what} ${one.id}: ${firstDifference(plain(one), plain(other))}`);
+    if (other === undefined) {
+      findings.missing.push(`${what} ${one.id}`);
+      continue;
     }
+    const [difference] = differences(plain(one), plain(other))
+      .map((text) => `${what} ${one.id}: ${text}`)
+      .filter((text) => alters?.test(text) !== true);
+    if (difference !== undefined) findings.differing.push(difference);
   }
   for (const { id } of actual) {
     if (!wanted.has(id) && !allowed.has(id)) findings.invented.push(`${what} ${id}`);
@@ -200,7 +231,7 @@ export function compareWithReference(actual: Map<string, string>, reference: Map
   for (const [key, text] of reference) {
     const other = actual.get(key);
     if (other === undefined) findings.missing.push(`${key}, which the undisturbed run has`);
-    else if (other !== text) findings.differing.push(`${key}: ${firstDifference(JSON.parse(text), JSON.parse(other))}`);
+    else if (other !== text) findings.differing.push(`${key}: ${differences(JSON.parse(text), JSON.parse(other))[0]}`);
   }
   for (const key of actual.keys()) {
     if (!reference.has(key)) findings.invented.push(`${key}, which the undisturbed run has not`);
@@ -208,17 +239,18 @@ export function compareWithReference(actual: Map<string, string>, reference: Map
   return findings;
 }
 
-function firstDifference(expected: unknown, actual: unknown, at = ''): string {
-  if (isDeepStrictEqual(expected, actual)) return '';
+/** Each value that is not what it should be, with the way there. */
+function differences(expected: unknown, actual: unknown, at = ''): string[] {
+  if (isDeepStrictEqual(expected, actual)) return [];
   if (typeof expected !== 'object' || typeof actual !== 'object' || expected === null || actual === null) {
-    return `${at} is ${short(actual)}, wanted ${short(expected)}`;
+    return [`${at} is ${short(actual)}, wanted ${short(expected)}`];
   }
   const keys = new Set([...Object.keys(expected), ...Object.keys(actual)]);
-  for (const key of keys) {
+  const found = [...keys].flatMap((key) => {
     const [one, other] = [expected, actual].map((value) => (value as Record<string, unknown>)[key]);
-    if (!isDeepStrictEqual(one, other)) return firstDifference(one, other, `${at}.${key}`);
-  }
-  return `${at} differs`;
+    return differences(one, other, `${at}.${key}`);
+  });
+  return found.length === 0 ? [`${at} differs`] : found;
 }
 
 function short(value: unknown): string {
@@ -228,6 +260,13 @@ function short(value: unknown): string {
 /** A record may hold a field called `toString`, and what is undefined is not there on the wire. */
 function plain(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value));
+}
+
+/** Those that git has, by id. */
+async function commitsOf(gitDir: string, ids: readonly string[]): Promise<Map<string, CommitTruth>> {
+  if (ids.length === 0) return new Map();
+  const commits = await gitTruth(gitDir, ['--no-walk', '--ignore-missing', ...new Set(ids)]);
+  return new Map(commits.map((commit) => [commit.id, commit]));
 }
 
 /** `hash` is the annotation's own id. */

@@ -329,7 +329,7 @@ class HistoryWorld {
         `commit ${slug}`,
         truth.map((commit) => this.#comparable(expectedCommit(commit))),
         stored.map((commit) => this.#comparable(ingestedCommit({ ...commit, files: commit.files ?? [] } as never))),
-        this.team.everCommits,
+        { allowed: this.team.everCommits },
       );
       this.#holdPullRequests(repository, await this.#truePullRequests(repository), ingested, after);
     }
@@ -404,7 +404,7 @@ class HistoryWorld {
       return newest.has(facts.id) || this.#pullRequestsBefore.get(`${id} ${facts.id}`) !== facts.updatedDate;
     });
     const ever = new Set(Array.from({ length: 200 }, (_, index) => index));
-    hold(this.findings, `pull request ${slug}`, expected.map(comparable), stored.map(comparable), ever);
+    hold(this.findings, `pull request ${slug}`, expected.map(comparable), stored.map(comparable), { allowed: ever });
   }
 
   async close(): Promise<void> {

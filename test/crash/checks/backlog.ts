@@ -49,7 +49,10 @@ export const backlogCheck: Check = {
 
 const capBytes = 64 * mib;
 
-/** SEI takes nothing for a while: the store grows to its cap and no further, the crawl waits, and goes on. */
+/**
+ * SEI takes nothing for a while: the store grows to its cap and no further, the crawl waits, is stopped and waits again, and
+ * goes on as soon as there is room.
+ */
 export const storeCapCheck: Check = {
   name: 'store-cap',
   minutes: { short: 4, long: 4 },
@@ -61,8 +64,8 @@ export const storeCapCheck: Check = {
     const away = sei.fault({ match: 'push', status: 503, headers: { 'Retry-After': '1' } });
     await fillWithCommitFiles(join(folder, 'data', 'satellite.db'), capBytes / 2);
     const jobId = sei.addJob({ integrationId });
-    const satellite = new Satellite(folder);
     const problems: string[] = [];
+    let satellite = new Satellite(folder);
     let largest = 0;
     const measure = () => {
       largest = Math.max(
@@ -71,15 +74,35 @@ export const storeCapCheck: Check = {
       );
     };
     const watching = setInterval(measure, 200);
-    try {
-      const { bytes } = await satellite.line(({ code }) => code === 'STORE_AT_CAP', 60_000);
-      if (!(Number(bytes) > capBytes * 0.75)) problems.push(`the crawl waits with ${bytes} bytes of pages`);
+    const untilAtCap = async () => {
+      const line = await satellite.line(({ code }) => code === 'STORE_AT_CAP', 60_000);
       await delay(1_000);
       const before = bitbucket.requests;
       await delay(3_000);
       const asked = bitbucket.requests - before;
       if (asked > 5) problems.push(`${asked} requests were made while the store was full`);
+      return { pages: Number(line.pages), bytes: Number(line.bytes) };
+    };
+    try {
+      const { bytes } = await untilAtCap();
+      if (!(bytes > capBytes * 0.75)) problems.push(`the crawl waits with ${bytes} bytes of pages`);
+      satellite.measure();
+      const firstPeakRssBytes = satellite.peakRssBytes;
+      const stoppedAtMs = performance.now();
+      const { exitCode } = await satellite.kill('SIGTERM');
+      const stopMs = performance.now() - stoppedAtMs;
+      if (exitCode !== 0 || stopMs > 10_000) problems.push(`SIGTERM: exit code ${exitCode} after ${stopMs} ms`);
+      satellite = new Satellite(folder);
+      satellite.peakRssBytes = firstPeakRssBytes;
+      const { pages } = await untilAtCap();
+      const stood = { requests: bitbucket.requests, pushes: sei.requests.push };
+      // Slow enough that it can be seen which comes first.
+      sei.fault({ match: 'push', delayMs: 250 });
       away();
+      const goesOn = () => bitbucket.requests - stood.requests > 5;
+      for (let waitedMs = 0; !goesOn() && waitedMs < 60_000; waitedMs += 20) await delay(20);
+      const pushed = sei.requests.push - stood.pushes;
+      if (pushed > pages / 2) problems.push(`the crawl went on only after ${pushed} of ${pages} pages`);
       const { status, exception } = await sei.waitForJob(jobId, 150_000);
       if (status !== 'SUCCESS') problems.push(`the job is ${status}: ${exception?.message}`);
       let commits = 0;

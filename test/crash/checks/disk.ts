@@ -23,6 +23,9 @@ const plan: readonly RepositoryPlan[] = [
 
 const maxResumeMs = 5_000;
 
+/** What is in memory may still be asked for while nothing can be stored; what comes of it may not be given up. */
+const maxFromMemory = 3;
+
 interface Hindrance {
   readonly name: string;
   readonly code: string;
@@ -109,6 +112,23 @@ const hindrances: readonly Hindrance[] = [
     },
   },
   {
+    name: 'full in the job, and stopped meanwhile',
+    code: 'STORE_FULL',
+    missing: noLoops,
+    satellite: (dataDir) => ({ wrapper: withImage(dataDir) }),
+    before: 'its end',
+    impose: (keeper, dataDir) => {
+      fill(keeper, dataDir);
+      return async () => {
+        // It has ten seconds to end, with code 0.
+        await keeper.stop();
+        keeper.start();
+        await keeper.current.line(({ code }) => code === 'STORE_FULL');
+        rmSync(join(seenBy(keeper.current.child.pid, dataDir), ballast));
+      };
+    },
+  },
+  {
     name: 'full before the job',
     code: 'STORE_FULL',
     missing: noMounts,
@@ -151,11 +171,13 @@ export const diskCheck: Check = {
     const repositories = await writeHistory(join(folder, 'repositories'), seed, plan);
     const problems: string[] = [];
     const figures: string[] = [];
+    let untried = 0;
     await pMap(
       hindrances.filter(({ name }) => isWanted(name)),
       async (hindrance) => {
         if (hindrance.missing !== undefined) {
           figures.push(`${hindrance.name}: not tried, ${hindrance.missing}`);
+          untried++;
           return;
         }
         const { findings, resumedMs } = await hinder(hindrance, seed, repositories);
@@ -164,7 +186,7 @@ export const diskCheck: Check = {
       },
       { concurrency: 2 },
     );
-    return { figure: figures.join(', '), problems };
+    return { figure: figures.join(', '), problems, untried };
   },
 };
 
@@ -203,14 +225,14 @@ async function hinder(hindrance: Hindrance, seed: number, repositories: readonly
     else findings.other.push(...(await looks(port)));
     const before = progress(world);
     await delay(1_500);
-    const stood = progress(world);
-    // What is in memory may still be asked for; what comes of it may not be given up.
-    if (stood - before > 3) findings.other.push(`the work went on by ${stood - before} requests meanwhile`);
+    const meanwhile = progress(world) - before;
+    if (meanwhile > maxFromMemory) findings.other.push(`the work went on by ${meanwhile} requests meanwhile`);
     const isBrokenOff = keeper.lines.some(({ message }) => message === 'Scan interrupted');
     if (imposedBefore === 'its end' && isBrokenOff) findings.other.push('the job was broken off');
     await relieve();
+    const stood = progress(world);
     const relievedAtMs = performance.now();
-    while (progress(world) === stood && performance.now() - relievedAtMs < 20_000) await delay(20);
+    while (progress(world) <= stood + maxFromMemory && performance.now() - relievedAtMs < 20_000) await delay(20);
     resumedMs = performance.now() - relievedAtMs;
     if (resumedMs > maxResumeMs) findings.other.push(`nothing went on for ${Math.round(resumedMs)} ms`);
     const { status, exception, failures } = await job;
