@@ -3,6 +3,7 @@ import type { RefusalKind } from '../../simulators/bitbucket/catalogue.ts';
 import type { FaultRule } from '../../simulators/bitbucket/faults.ts';
 import { type ScratchCommit, ScratchRepository } from '../../simulators/bitbucket/scratch-repository.ts';
 import { type BitbucketFault, type Ends, type Scene, victim } from '../fault-scene.ts';
+import type { LogLine } from '../satellite.ts';
 
 const commits = 'commits\\?';
 const diff = 'diff\\?';
@@ -52,11 +53,19 @@ function throttle(
   };
 }
 
-/** Nobody is asked before that, and a day is the longest. */
-function pausedFor(delayMs: number): NonNullable<BitbucketFault['afterwards']> {
-  return ({ keeper, wrong }) => {
-    const pauses = keeper.lines.filter(({ message }) => message === 'The crawl pauses').map((line) => line.delayMs);
-    if (pauses.length === 0 || pauses.some((ms) => ms !== delayMs)) wrong(`it paused for ${pauses.join(', ')} ms`);
+/** What the log says of each pause; where it says `real`, that Bitbucket has noticed it, too. */
+function pausedFor(fromMs: number, toMs: number, real?: 'real'): NonNullable<BitbucketFault['afterwards']> {
+  return ({ world, keeper, wrong }) => {
+    const paused = ({ message }: LogLine) => message === 'The crawl pauses';
+    const pauses = keeper.lines.filter(paused).map(({ delayMs }) => Number(delayMs));
+    const isGood = pauses.length > 0 && pauses.every((ms) => ms >= fromMs && ms <= toMs);
+    if (!isGood) wrong(`it paused for ${pauses.join(', ')} ms, not ${fromMs} to ${toMs}`);
+    if (real === undefined) return;
+    // Health asks whether the server is there, as nobody; and what is under way already may still arrive.
+    const list = world.bitbucket.requests.list.filter(({ isAnonymous }) => !isAnonymous);
+    const refusedAtMs = list.filter(({ status }) => status === 429).map(({ atMs }) => atMs);
+    const hasten = list.find(({ atMs }) => refusedAtMs.some((ms) => atMs > ms + 300 && atMs < ms + fromMs - 50));
+    if (hasten !== undefined) wrong(`${hasten.path} was asked for in a pause`);
   };
 }
 
@@ -168,14 +177,24 @@ const answers: readonly BitbucketFault[] = [
   again('502', 'BITBUCKET_SERVER_ERROR', { status: 502, body: html }),
   again('503', 'BITBUCKET_SERVER_ERROR', { status: 503, headers: { 'Retry-After': '1' } }),
   again('504', 'BITBUCKET_SERVER_ERROR', { status: 504 }, { long: true }),
-  throttle('429 in seconds', () => ({ 'Retry-After': '1' })),
-  throttle('429 until a date', () => ({ 'Retry-After': inSeconds(2) })),
-  throttle('429 until a past date', () => ({ 'Retry-After': inSeconds(-3600) }), { long: true }),
-  throttle('429 without a word', () => ({})),
-  throttle('429 for an hour', () => ({ 'Retry-After': '3600' }), { hurried: true, afterwards: pausedFor(3_600_000) }),
+  throttle('429 in seconds', () => ({ 'Retry-After': '6' }), { afterwards: pausedFor(6_000, 6_000, 'real') }),
+  throttle('429 until a date', () => ({ 'Retry-After': inSeconds(60) }), {
+    hurried: true,
+    afterwards: pausedFor(40_000, 60_000),
+  }),
+  throttle('429 until a past date', () => ({ 'Retry-After': inSeconds(-3600) }), {
+    long: true,
+    afterwards: pausedFor(1_000, 10_000, 'real'),
+  }),
+  throttle('429 without a word', () => ({}), { afterwards: pausedFor(1_000, 10_000, 'real') }),
+  throttle('429 for an hour', () => ({ 'Retry-After': '3600' }), {
+    hurried: true,
+    afterwards: pausedFor(3_600_000, 3_600_000),
+  }),
+  // A day is the longest.
   throttle('429 for thousands of years', () => ({ 'Retry-After': '99999999999' }), {
     hurried: true,
-    afterwards: pausedFor(86_400_000),
+    afterwards: pausedFor(86_400_000, 86_400_000),
   }),
 ];
 
@@ -420,7 +439,8 @@ const contents: readonly BitbucketFault[] = [
     name: 'NUL and half a surrogate pair in texts',
     ends: 'nothing',
     expectations: {
-      alters: /^(commit alpha \S+: \.(message|(author|committer)\.0)|pull request alpha \d+: \.(title|(reviewers|activities)\.\d+)) is /,
+      alters:
+        /^(commit alpha \S+: \.(message|(author|committer)\.0)|pull request alpha \d+: \.(title|(reviewers|activities)\.\d+)) is /,
     },
     arm: (scene) => {
       const rewrite = (text: string) =>
@@ -483,10 +503,16 @@ const contents: readonly BitbucketFault[] = [
       env: { CRASH_CLOCK_JUMPS: '1000:-86400000,2000:172800000,3000:-3600000' },
     },
     arm: () => () => undefined,
-    // And once more while it has nothing to do but to wait for the next round.
-    afterwards: async ({ keeper }) => {
+    afterwards: async ({ keeper, wrong }) => {
+      // And once more while it has nothing to do but to wait for the next round.
       await delay(1_500);
       keeper.current.child.kill('SIGUSR2');
+      await delay(2_500);
+      const told = keeper.lines.filter(({ code }) => code === 'CLOCK_SET').map(({ bySeconds }) => Number(bySeconds));
+      // Two jumps within a round are told as one; the first may come before there is a round.
+      const sum = told.reduce((total, seconds) => total + seconds, 0);
+      if (told.at(-1) !== -86_400 || ![-3_600, 82_800].includes(sum))
+        wrong(`the clock was set by ${told.join(', ')} s`);
     },
   },
 ];

@@ -21,6 +21,8 @@ interface SeiFault {
   readonly name: string;
   /** Made as it is set: a date has to lie ahead then. */
   readonly rule: Omit<FaultRule, 'match'> | (() => Omit<FaultRule, 'match'>);
+  /** How long a page waits for the next attempt, from and to. */
+  readonly pageWaitsMs?: readonly [number, number];
   /** Of the line in the log; undefined: it is no fault to a call whose answer is empty, or it is one of a kind. */
   readonly code: (call: Call) => string | undefined;
   readonly calls?: readonly Call[];
@@ -61,18 +63,29 @@ const faults: readonly SeiFault[] = [
   {
     name: 'a byte each 200 ms',
     rule: { drip: 200, times: 1 },
-    code: (call) => (unread.includes(call) ? undefined : ''),
+    code: (call) => (unread.includes(call) ? undefined : 'SEI_TIMEOUT'),
   },
   { name: '500', rule: { status: 500 }, code: every('SEI_SERVER_ERROR') },
   { name: '502 HTML', rule: { status: 502, body: '<h1>Bad Gateway</h1>' }, code: every('SEI_SERVER_ERROR') },
-  { name: '503', rule: { status: 503, headers: { 'Retry-After': '1' } }, code: every('SEI_SERVER_ERROR') },
+  {
+    name: '503',
+    rule: { status: 503, headers: { 'Retry-After': '40' } },
+    code: every('SEI_SERVER_ERROR'),
+    pageWaitsMs: [40_000, 40_000],
+  },
   { name: '504', rule: { status: 504 }, code: every('SEI_SERVER_ERROR') },
-  { name: '429', rule: { status: 429, headers: { 'Retry-After': '1' } }, code: every('SEI_THROTTLED') },
+  {
+    name: '429',
+    rule: { status: 429, headers: { 'Retry-After': '40' } },
+    code: every('SEI_THROTTLED'),
+    pageWaitsMs: [40_000, 40_000],
+  },
   { name: '429 without a word', rule: { status: 429 }, code: every('SEI_THROTTLED') },
   {
     name: '429 until a date',
-    rule: () => ({ status: 429, headers: { 'Retry-After': new Date(Date.now() + 3_000).toUTCString() } }),
+    rule: () => ({ status: 429, headers: { 'Retry-After': new Date(Date.now() + 60_000).toUTCString() } }),
     code: every('SEI_THROTTLED'),
+    pageWaitsMs: [40_000, 60_000],
   },
   {
     name: '429 until a past date',
@@ -80,9 +93,11 @@ const faults: readonly SeiFault[] = [
     code: every('SEI_THROTTLED'),
   },
   {
+    // A day is the longest: a timer of more than 24 would fire at once.
     name: '429 for thousands of years',
     rule: { status: 429, headers: { 'Retry-After': '99999999999' } },
     code: every('SEI_THROTTLED'),
+    pageWaitsMs: [86_400_000, 86_400_000],
   },
   { name: '413', rule: { status: 413 }, code: every('SEI_PAGE_TOO_LARGE'), calls: ['push'] },
   { name: '401', rule: { status: 401 }, code: every('SEI_KEY_REFUSED') },
@@ -103,7 +118,7 @@ const faults: readonly SeiFault[] = [
   {
     name: 'content-length too short',
     rule: { status: 200, body: '{"records":[]}', headers: { 'Content-Length': '5' }, times: 1 },
-    code: (call) => (unread.includes(call) ? undefined : ''),
+    code: every('SEI_UNREACHABLE'),
     calls: withoutRegister,
   },
   {
@@ -188,10 +203,14 @@ async function befall(
       disarm();
       const code = fault.code(call);
       const lines = keeper.lines.slice(before);
-      const isTold = lines.some((line) => line.level === 'warn' && (code === '' || line.code === code));
-      // A timer of more than 24 days fires at once.
-      const longestMs = Math.max(...lines.map(({ delayMs }) => Number(delayMs ?? 0)));
-      if (longestMs > 24 * 3_600_000) findings.other.push(`${name}: a page waits for ${longestMs} ms`);
+      const isTold = lines.some((line) => line.level === 'warn' && line.code === code);
+      const waitsMs = lines
+        .filter((line) => line.code === code && line.delayMs !== undefined)
+        .map(({ delayMs }) => Number(delayMs));
+      const [fromMs, toMs] = fault.pageWaitsMs ?? [0, 60_000];
+      if (call === 'push' && !(waitsMs.length > 0 && waitsMs.every((ms) => ms >= fromMs && ms <= toMs))) {
+        findings.other.push(`${name}: pages wait for ${waitsMs.join(', ')} ms, not for ${fromMs} to ${toMs}`);
+      }
       if (code !== undefined && !isTold) findings.other.push(`${name}: no line of the log has the code ${code}`);
       const said = fault.said?.(call);
       if (said !== undefined && !lines.some(({ message }) => said.test(message))) {
