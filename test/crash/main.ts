@@ -26,6 +26,7 @@ import { soakCheck } from './checks/soak.ts';
 import { stopCheck } from './checks/stop.ts';
 import { twoProcessesCheck } from './checks/two-processes.ts';
 import { unreadableCheck } from './checks/unreadable.ts';
+import { upgradeCheck } from './checks/upgrade.ts';
 import { program } from './satellite.ts';
 
 const checks: readonly Check[] = [
@@ -35,6 +36,7 @@ const checks: readonly Check[] = [
   seiFaultsCheck,
   seiTroubleCheck,
   unreadableCheck,
+  upgradeCheck,
   memoryCheck,
   stopCheck,
   soakCheck,

@@ -7,7 +7,7 @@ import { type RepositoryPlan, writeHistory } from '../history.ts';
 import { Keeper } from '../keeper.ts';
 import { Jobs, rest } from '../oracle.ts';
 import { Rival } from '../rival.ts';
-import type { SatelliteOptions } from '../satellite.ts';
+import type { LogLine, SatelliteOptions } from '../satellite.ts';
 import { World, type WorldOptions } from '../world.ts';
 
 const plan: readonly RepositoryPlan[] = [
@@ -50,6 +50,10 @@ const troubles: readonly Trouble[] = [
       const { status, exception, reports } = await job;
       if (status !== 'SUCCESS') wrong(`the job is ${status}: ${exception?.message}`);
       if (reports === 0) wrong('the job was never reported');
+      for (const said of ['SEI could not be talked to', 'A page could not be pushed']) {
+        const isTold = (line: LogLine) => line.message.startsWith(said) && line.code === 'SEI_SERVER_ERROR';
+        if (!keeper.lines.some(isTold)) wrong(`the log does not say: ${said}`);
+      }
       if (requests < 100) wrong(`only ${requests} requests were made in all the time`);
     },
   },
@@ -137,6 +141,8 @@ const troubles: readonly Trouble[] = [
       if (status !== 'SUCCESS') wrong(`the job is ${status}: ${exception?.message}`);
       const pages = world.sei.pages(jobId).filter(({ dataType }) => dataType === 'commits');
       if (pages.length < 2) wrong(`${pages.length} pages of commits were pushed`);
+      const isTold = keeper.lines.some(({ message }) => message.startsWith('SEI refuses a page for its size'));
+      if (!isTold) wrong('the log does not say that a page was cut');
     },
   },
   {

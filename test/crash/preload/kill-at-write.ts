@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { DatabaseSync, StatementSync } from 'node:sqlite';
+import { nameOf, statementsOf } from '../sql-statements.ts';
 
 /**
  * Loaded before the program: CRASH_KILL_AT_WRITE, `<n> <statement>`, kills the process after it has run that statement on
@@ -12,10 +13,7 @@ const counts: Record<string, number> = {};
 let last = '';
 
 function count(sql: string): void {
-  const text = sql
-    .replaceAll(/--[^\n]*/g, '')
-    .replaceAll(/\s+/g, ' ')
-    .trim();
+  const text = nameOf(sql);
   const statement = text === 'COMMIT' ? `COMMIT after ${last}` : text;
   last = text;
   counts[statement] = (counts[statement] ?? 0) + 1;
@@ -31,18 +29,12 @@ StatementSync.prototype.run = function (this: StatementSync, ...values: Paramete
 
 const { exec } = DatabaseSync.prototype;
 DatabaseSync.prototype.exec = function (this: DatabaseSync, script: string) {
-  for (const statement of statementsOf(script)) {
-    exec.call(this, statement);
+  for (const { sql } of statementsOf(script)) {
+    exec.call(this, sql);
     // The one in memory, with which the schema is compared, ends with the process in any case.
-    if (this.location() !== null) count(statement);
+    if (this.location() !== null) count(sql);
   }
 };
-
-/** Cut at the semicolons that are in no comment and in no trigger. */
-function statementsOf(script: string): string[] {
-  const parts = script.match(/(?:CREATE TRIGGER[\s\S]*?\bEND\b|--[^\n]*|[^;])+/g) ?? [];
-  return parts.filter((part) => part.replaceAll(/--[^\n]*/g, '').trim() !== '');
-}
 
 process.once('exit', () => {
   if (CRASH_WRITES === undefined) return;

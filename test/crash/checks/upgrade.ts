@@ -1,0 +1,131 @@
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import pMap from 'p-map';
+import type { RepositoryOptions } from '../../simulators/bitbucket/options.ts';
+import type { Check, Context } from '../check.ts';
+import { Findings } from '../findings.ts';
+import { smallHistory, writeHistory } from '../history.ts';
+import { Keeper } from '../keeper.ts';
+import { newestVersion, statementsFrom, takeBack } from '../old-store.ts';
+import { Jobs, rest } from '../oracle.ts';
+import type { SatelliteOptions } from '../satellite.ts';
+import { World } from '../world.ts';
+
+const writeKiller = new URL('../preload/kill-at-write.ts', import.meta.url);
+
+/** Of the statements of an upgrade every seed takes one in so many. */
+const share = { short: 24, long: 4 };
+
+/** Where the process is killed as it brings a store of an earlier schema up to date. */
+interface Place {
+  readonly name: string;
+  readonly version: number;
+  /** Which job failed before: the first of all, so that nothing is covered yet, or the one after it. */
+  readonly failed: 'first' | 'second';
+  readonly armed: SatelliteOptions;
+}
+
+/**
+ * A store that a satellite of an earlier version has left in the middle of a job, with pages that wait, parts that were
+ * closed and a job that had failed, is brought up to date; the process is killed in the middle of it, and started again.
+ */
+export const upgradeCheck: Check = {
+  name: 'upgrade',
+  minutes: { short: 2, long: 12 },
+  run: async (context) => {
+    const { seed, isLong, folder, isWanted } = context;
+    const repositories = await writeHistory(join(folder, 'repositories'), seed, smallHistory);
+    const versions = Array.from({ length: newestVersion - 1 }, (_, index) => index + 1);
+    const chosen = isLong ? versions : versions.filter((version) => version === 1 + (seed % versions.length));
+    const wanted = chosen.flatMap((version) => placesOf(context, version)).filter(({ name }) => isWanted(name));
+    const findings = new Findings();
+    let killed = 0;
+    await pMap(
+      wanted,
+      async (place) => {
+        const life = await live(context, place, repositories);
+        if (life.kills === 0) life.findings.other.push('was not passed');
+        else killed++;
+        findings.other.push(...life.findings.sentences(3).map((one) => `${place.name}: ${one}`));
+      },
+      { concurrency: 2 },
+    );
+    return {
+      figure: `${killed} of ${wanted.length} kills from ${chosen.length} earlier schemas`,
+      problems: findings.sentences(),
+    };
+  },
+};
+
+/** The end of its steps, and some of their statements. */
+function placesOf({ seed, isLong }: Context, version: number): Place[] {
+  const steps = Array.from({ length: newestVersion - version }, (_, index) => index + 1);
+  const every = isLong ? share.long : share.short;
+  const place = (what: string, nth: number, armed: SatelliteOptions): Place => {
+    const failed = ((seed >> 2) + nth) % 2 === 0 ? 'first' : 'second';
+    return { name: `from schema ${version}, ${failed} job failed: ${what}`, version, failed, armed };
+  };
+  return [
+    ...steps
+      .filter((nth) => isLong || nth === 1 + (seed % steps.length))
+      .map((nth) => place(`step ${nth}`, nth, { env: { SATELLITE_KILL_AT: `store:in-migration:${nth}` } })),
+    ...statementsFrom(version)
+      .filter((_, index) => index % every === seed % every)
+      .map((sql, index) =>
+        place(sql.slice(0, 60), index, { preload: [writeKiller], env: { CRASH_KILL_AT_WRITE: `1 ${sql}` } }),
+      ),
+  ];
+}
+
+async function live(
+  { seed }: Context,
+  { version, failed, armed }: Place,
+  repositories: readonly RepositoryOptions[],
+): Promise<{ findings: Findings; kills: number }> {
+  await using world = await World.create({ seed, repositories });
+  const { bitbucket, sei, people } = world;
+  const jobs = new Jobs(world);
+  const findings = new Findings();
+  let options: SatelliteOptions = {};
+  const keeper: Keeper = new Keeper(() => world.start(keeper.kills === 0 ? options : {}));
+  const expect = (status: string, job: { status: string; exception?: { message: string } | undefined }) => {
+    if (job.status !== status) findings.other.push(`a job is ${job.status}: ${job.exception?.message}`);
+  };
+  try {
+    const open = bitbucket.refuseRepository('WEB', 'closed', 'permission401');
+    keeper.start();
+    if (failed === 'second') {
+      expect('SUCCESS', await jobs.run({ timeoutMs: 60_000 }));
+      await people.work();
+    }
+    const refused = bitbucket.fault({ match: 'repos', status: 403 });
+    expect('FAILURE', await jobs.run({ timeoutMs: 60_000 }));
+    refused();
+    open();
+    await people.work();
+    const hindrances = [
+      // What has failed before is still to be read after the upgrade, and what has been read waits for SEI.
+      bitbucket.fault({ match: /\/repos\/closed\/(commits|pull-requests)\?/, hang: true }),
+      sei.fault({ match: 'push', hang: true }),
+    ];
+    const jobId = jobs.add();
+    await keeper.current.line(({ message, jobId: of }) => message === 'Scan begins' && of === jobId);
+    for (let before = -1; before !== bitbucket.requests.total; await delay(500)) before = bitbucket.requests.total;
+    await keeper.stop();
+    takeBack(join(world.folder, 'data', 'satellite.db'), version);
+    for (const away of hindrances) away();
+    options = armed;
+    keeper.start();
+    const job = await sei.waitForJob(jobId, 60_000);
+    expect('SUCCESS', job);
+    for (const { message } of job.failures) findings.other.push(`the job could not read ${message}`);
+    if (keeper.lines.some(({ code }) => code === 'STORE_DAMAGED'))
+      findings.other.push('the store was taken for damaged');
+    findings.add(await rest(world, keeper, jobs));
+  } catch (error) {
+    findings.other.push(error instanceof Error ? error.message : String(error), ...keeper.problems);
+  } finally {
+    await keeper.abandon();
+  }
+  return { findings, kills: keeper.kills };
+}
