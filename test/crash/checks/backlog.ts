@@ -15,37 +15,70 @@ const pageBytes = 2 * mib;
 const maxMib = 256;
 const maxReadyMs = 5_000;
 
-/** A start with gigabytes of pages that SEI has not taken yet, and with a finished job behind them. */
+/** What a start finds. */
+interface Backlog {
+  readonly pages: number;
+  readonly commitFilesMib: number;
+  readonly pullRequests: number;
+}
+
+const backlogs: Readonly<Record<'short' | 'long', readonly Backlog[]>> = {
+  short: [{ pages: 100, commitFilesMib: 56, pullRequests: 10_000 }],
+  long: [
+    { pages: 1_024, commitFilesMib: 0, pullRequests: 0 },
+    { pages: 512, commitFilesMib: 1_024, pullRequests: 500_000 },
+  ],
+};
+
+/** A start with gigabytes of pages that SEI has not taken yet, of counted files and of what a scan has found out. */
 export const backlogCheck: Check = {
   name: 'backlog',
   minutes: { short: 4, long: 15 },
   run: async ({ folder, isLong }) => {
-    const pages = (isLong ? 2_048 : 256) / 2;
-    await using sei = await startSeiSimulator();
-    await using bitbucket = await startSyntheticBitbucket([]);
-    await writeConfiguration(folder, bitbucket.url, sei, {});
-    const jobId = await fillStore(join(folder, 'data', 'satellite.db'), sei.tenant, pages);
-    const satellite = new Satellite(folder);
+    const figures: string[] = [];
     const problems: string[] = [];
-    const readyMs = await Promise.race([satellite.ready, satellite.ended.then(() => Number.NaN)]);
-    if (!(readyMs <= maxReadyMs)) problems.push(`ready after ${readyMs} ms: ${satellite.tail()}`);
-    const job = await sei.waitForJob(jobId, 12 * 60_000).catch((error: Error) => {
-      problems.push(error.message);
-    });
-    if (job !== undefined && job.status !== 'SUCCESS') problems.push(`the job is ${job.status}`);
-    const pushed = sei.pages(jobId).length;
-    if (pushed !== pages) problems.push(`${pushed} of ${pages} pages arrived`);
-    problems.push(...sei.violations.slice(0, 3));
-    satellite.measure();
-    await satellite.kill('SIGTERM');
-    const peak = Math.round(satellite.peakRssBytes / mib);
-    if (peak > maxMib) problems.push(`${peak} MiB of memory`);
-    return {
-      figure: `${(pages * pageBytes) / mib} MiB waiting: ready after ${(readyMs / 1000).toFixed(1)} s, ${peak} MiB`,
-      problems,
-    };
+    for (const backlog of backlogs[isLong ? 'long' : 'short']) {
+      const outcome = await startWith(backlog, join(folder, String(backlog.pages)));
+      figures.push(outcome.figure);
+      problems.push(...outcome.problems);
+    }
+    return { figure: figures.join('; '), problems };
   },
 };
+
+async function startWith({ pages, commitFilesMib, pullRequests }: Backlog, folder: string): Promise<Outcome> {
+  await using sei = await startSeiSimulator();
+  await using bitbucket = await startSyntheticBitbucket([]);
+  await mkdir(folder);
+  await writeConfiguration(folder, bitbucket.url, sei, {});
+  const path = join(folder, 'data', 'satellite.db');
+  await fillWithCommitFiles(path, commitFilesMib * mib);
+  const jobId = await fillStore(path, sei.tenant, pages, pullRequests);
+  const satellite = new Satellite(folder);
+  const problems: string[] = [];
+  const readyMs = await Promise.race([satellite.ready, satellite.ended.then(() => Number.NaN)]);
+  if (!(readyMs <= maxReadyMs)) problems.push(`ready after ${readyMs} ms: ${satellite.tail()}`);
+  const job = await sei.waitForJob(jobId, 6 * 60_000).catch((error: Error) => {
+    problems.push(error.message);
+  });
+  if (job !== undefined && job.status !== 'SUCCESS') problems.push(`the job is ${job.status}`);
+  const pushed = sei.pages(jobId).length;
+  if (pushed !== pages) problems.push(`${pushed} of ${pages} pages arrived`);
+  problems.push(...sei.violations.slice(0, 3));
+  // What the job has found out is taken over as SEI acknowledges it.
+  await delay(2_000);
+  satellite.measure();
+  const { exitCode } = await satellite.kill('SIGTERM');
+  if (exitCode !== 0) problems.push(`SIGTERM: exit code ${exitCode}`);
+  const left = await jobsIn(path);
+  if (left > 0) problems.push('the job is still there');
+  const peak = Math.round(satellite.peakRssBytes / mib);
+  if (peak > maxMib) problems.push(`${peak} MiB of memory`);
+  const content =
+    `${(pages * pageBytes) / mib} MiB of pages, ${commitFilesMib} MiB of counted files, ` +
+    `${pullRequests} pull requests`;
+  return { figure: `${content}: ready after ${(readyMs / 1000).toFixed(1)} s, ${peak} MiB`, problems };
+}
 
 const capBytes = 64 * mib;
 
@@ -152,8 +185,8 @@ async function writeConfiguration(folder: string, url: string, sei: SeiSimulator
 
 type StoreModule = typeof import('../../../src/store/store.ts');
 
-/** By the program's own store: a job that is crawled, and its pages. */
-async function fillStore(path: string, tenant: string, pages: number): Promise<string> {
+/** By the program's own store: a job that is crawled, its pages, and what it will remember of pull requests. */
+async function fillStore(path: string, tenant: string, pages: number, pullRequests: number): Promise<string> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const { Store } = (await import(join(dirname(program), 'store/store.js'))) as StoreModule;
   const store = new Store(path);
@@ -175,8 +208,20 @@ async function fillStore(path: string, tenant: string, pages: number): Promise<s
   for (let number = 0; number < pages; number++) {
     store.pages.add({ jobId: id, dataType: 'commits', number }, 1, pageOf(key, number));
   }
+  const found = { fingerprint: 'f'.repeat(43), isOpen: false, readAtMs: 1, sentMs: 1 };
+  store.transaction(() => {
+    for (let n = 0; n < pullRequests; n++) store.pullRequests.addFound(id, 1 + (n % 1_000), { ...found, id: 1 + n });
+  });
   store.close();
   return id;
+}
+
+async function jobsIn(path: string): Promise<number> {
+  const { Store } = (await import(join(dirname(program), 'store/store.js'))) as StoreModule;
+  const store = new Store(path);
+  const { length } = store.jobs.list();
+  store.close();
+  return length;
 }
 
 /** Counted files that others have left: they give way to pages. */
