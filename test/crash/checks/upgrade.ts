@@ -48,7 +48,7 @@ export const upgradeCheck: Check = {
         else killed++;
         findings.other.push(...life.findings.sentences(3).map((one) => `${place.name}: ${one}`));
       },
-      { concurrency: 2 },
+      { concurrency: 3 },
     );
     return {
       figure: `${killed} of ${wanted.length} kills from ${chosen.length} earlier schemas`,
