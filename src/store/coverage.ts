@@ -71,9 +71,16 @@ export class Coverage {
     return row !== undefined;
   }
 
-  /** The integration was scanned before, and nothing of this repository is with SEI. */
+  /** The integration was scanned before, and this repository was in no scan, not even as one that could not be read. */
   isNew(job: JobWindow, repositoryId: number): boolean {
-    return this.#isNewHere(job, repositoryId, 'commits') && this.#isNewHere(job, repositoryId, 'pull_requests');
+    const isMissed = this.#database
+      .prepare('SELECT 1 FROM gaps WHERE integration_id = ? AND repository_id = ?')
+      .get(job.integrationId, repositoryId);
+    return (
+      isMissed === undefined &&
+      this.#isNewHere(job, repositoryId, 'commits') &&
+      this.#isNewHere(job, repositoryId, 'pull_requests')
+    );
   }
 
   /** Something of earlier jobs is missing at SEI, while other parts of the same jobs may be there. */

@@ -134,6 +134,23 @@ describe('discovery', () => {
     expect([read(1), read(2)]).toEqual([types, expected]);
   });
 
+  test('of an incremental scan does not read what is with SEI of a repository whose other parts never could be read', async () => {
+    const store = new Store(':memory:');
+    store.jobs.add(newJob('full', { isFull: true, fetchRepositories: true }));
+    const types = ['commits', 'tags', 'pull_requests', 'repositories'] as const;
+    store.slices.addFound('full', [{ id: ledger.id, body: ledger }], () => [...types]);
+    for (const dataType of types) {
+      const end = dataType === 'tags' || dataType === 'repositories' ? 'done' : 'failed';
+      store.slices.finish({ jobId: 'full', repositoryId: 1, dataType }, end);
+    }
+    store.jobs.setDone('full', 1, { result: {} });
+    store.acknowledge('full');
+    const { scan } = scanOf({ bitbucket: new Server([ledger]), store });
+    await discoverNow(scan, ['commits', 'pull_requests']);
+    const isThere = (dataType: DataType) => store.slices.get({ jobId: 'a', repositoryId: 1, dataType }) !== undefined;
+    expect(dataTypes.filter(isThere).sort()).toEqual(['commits', 'pull_requests']);
+  });
+
   test('reports what the filter names and nobody sees', async () => {
     const { scan } = scanOf({
       bitbucket: new Server([ledger, api]),
