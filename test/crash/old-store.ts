@@ -12,6 +12,20 @@ export function statementsFrom(version: number): string[] {
   return migrations.slice(version).flatMap((step) => statementsOf(step).map(({ name }) => name));
 }
 
+/** What an upgrade has to keep, and what there is none of in a store. */
+export function nothingOf(path: string): string[] {
+  const wanted = {
+    'page that waits': 'SELECT count(*) AS n FROM pages WHERE pointer IS NULL',
+    'part that is not read': `SELECT count(*) AS n FROM slices WHERE state = 'open'`,
+    'part that is read': `SELECT count(*) AS n FROM slices WHERE state = 'done'`,
+    gap: 'SELECT count(*) AS n FROM gaps',
+  };
+  using database = new DatabaseSync(path, { readOnly: true });
+  return Object.entries(wanted)
+    .filter(([, sql]) => database.prepare(sql).get()?.n === 0)
+    .map(([what]) => what);
+}
+
 /**
  * Makes of a store that nobody has open what a satellite with an earlier schema would have left: its tables and columns
  * with all that stands in them, and nothing else.

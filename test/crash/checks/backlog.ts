@@ -1,19 +1,26 @@
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { startSyntheticBitbucket } from '../../simulators/bitbucket-synthetic.ts';
 import { satelliteYml } from '../../simulators/satellite-process.ts';
 import { type SeiSimulator, startSeiSimulator } from '../../simulators/sei/simulator.ts';
 import type { Check, Outcome } from '../check.ts';
-import { program, Satellite } from '../satellite.ts';
+import type { Content } from '../fill-store.ts';
+import { Satellite } from '../satellite.ts';
 import { integrationId } from '../world.ts';
 
 const mib = 2 ** 20;
 const pageBytes = 2 * mib;
 const maxMib = 256;
 const maxReadyMs = 5_000;
+const maxStopMs = 10_000;
+const maxDrainMs = 4 * 60_000;
 
 /** What a start finds. */
 interface Backlog {
@@ -33,7 +40,7 @@ const backlogs: Readonly<Record<'short' | 'long', readonly Backlog[]>> = {
 /** A start with gigabytes of pages that SEI has not taken yet, of counted files and of what a scan has found out. */
 export const backlogCheck: Check = {
   name: 'backlog',
-  minutes: { short: 4, long: 15 },
+  minutes: { short: 6, long: 15 },
   run: async ({ folder, isLong }) => {
     const figures: string[] = [];
     const problems: string[] = [];
@@ -52,32 +59,39 @@ async function startWith({ pages, commitFilesMib, pullRequests }: Backlog, folde
   await mkdir(folder);
   await writeConfiguration(folder, bitbucket.url, sei, {});
   const path = join(folder, 'data', 'satellite.db');
-  await fillWithCommitFiles(path, commitFilesMib * mib);
-  const jobId = await fillStore(path, sei.tenant, pages, pullRequests);
+  const jobId = randomUUID();
+  const job = { id: jobId, tenant: sei.tenant, integrationId, pages, pageBytes, pullRequests };
+  await fill({ path, commitFilesBytes: commitFilesMib * mib, job });
   const satellite = new Satellite(folder);
   const problems: string[] = [];
   const readyMs = await Promise.race([satellite.ready, satellite.ended.then(() => Number.NaN)]);
   if (!(readyMs <= maxReadyMs)) problems.push(`ready after ${readyMs} ms: ${satellite.tail()}`);
-  const job = await sei.waitForJob(jobId, 6 * 60_000).catch((error: Error) => {
+  const view = await sei.waitForJob(jobId, maxDrainMs).catch((error: Error) => {
     problems.push(error.message);
   });
-  if (job !== undefined && job.status !== 'SUCCESS') problems.push(`the job is ${job.status}`);
+  if (view !== undefined && view.status !== 'SUCCESS') problems.push(`the job is ${view.status}`);
   const pushed = sei.pages(jobId).length;
   if (pushed !== pages) problems.push(`${pushed} of ${pages} pages arrived`);
   problems.push(...sei.violations.slice(0, 3));
-  // What the job has found out is taken over as SEI acknowledges it.
-  await delay(2_000);
+  // What the job has found out is taken over as SEI acknowledges it: the signal comes in the middle of that.
+  await delay(1_000);
   satellite.measure();
+  const stoppedAtMs = performance.now();
   const { exitCode } = await satellite.kill('SIGTERM');
-  if (exitCode !== 0) problems.push(`SIGTERM: exit code ${exitCode}`);
-  const left = await jobsIn(path);
-  if (left > 0) problems.push('the job is still there');
+  const stopMs = performance.now() - stoppedAtMs;
+  if (exitCode !== 0 || stopMs > maxStopMs) problems.push(`SIGTERM: exit code ${exitCode} after ${stopMs} ms`);
+  const left = leftIn(path);
+  if (left.jobs > 0) problems.push('the job is still there');
+  if (left.pullRequests !== pullRequests) problems.push(`${left.pullRequests} pull requests are remembered`);
   const peak = Math.round(satellite.peakRssBytes / mib);
   if (peak > maxMib) problems.push(`${peak} MiB of memory`);
   const content =
     `${(pages * pageBytes) / mib} MiB of pages, ${commitFilesMib} MiB of counted files, ` +
     `${pullRequests} pull requests`;
-  return { figure: `${content}: ready after ${(readyMs / 1000).toFixed(1)} s, ${peak} MiB`, problems };
+  return {
+    figure: `${content}: ready after ${(readyMs / 1000).toFixed(1)} s, ended after ${(stopMs / 1000).toFixed(1)} s, ${peak} MiB`,
+    problems,
+  };
 }
 
 const capBytes = 64 * mib;
@@ -95,7 +109,8 @@ export const storeCapCheck: Check = {
     await using bitbucket = await startSyntheticBitbucket([project]);
     await writeConfiguration(folder, bitbucket.url, sei, { store: { max_bytes: capBytes } });
     const away = sei.fault({ match: 'push', status: 503, headers: { 'Retry-After': '1' } });
-    await fillWithCommitFiles(join(folder, 'data', 'satellite.db'), capBytes / 2);
+    // Counted files that others have left: they give way to pages.
+    await fill({ path: join(folder, 'data', 'satellite.db'), commitFilesBytes: capBytes / 2 });
     const jobId = sei.addJob({ integrationId });
     const problems: string[] = [];
     let satellite = new Satellite(folder);
@@ -124,7 +139,7 @@ export const storeCapCheck: Check = {
       const stoppedAtMs = performance.now();
       const { exitCode } = await satellite.kill('SIGTERM');
       const stopMs = performance.now() - stoppedAtMs;
-      if (exitCode !== 0 || stopMs > 10_000) problems.push(`SIGTERM: exit code ${exitCode} after ${stopMs} ms`);
+      if (exitCode !== 0 || stopMs > maxStopMs) problems.push(`SIGTERM: exit code ${exitCode} after ${stopMs} ms`);
       satellite = new Satellite(folder);
       satellite.peakRssBytes = firstPeakRssBytes;
       const { pages } = await untilAtCap();
@@ -183,77 +198,15 @@ async function writeConfiguration(folder: string, url: string, sei: SeiSimulator
   await writeFile(join(folder, 'satellite.yml'), yml, { mode: 0o600 });
 }
 
-type StoreModule = typeof import('../../../src/store/store.ts');
-
-/** By the program's own store: a job that is crawled, its pages, and what it will remember of pull requests. */
-async function fillStore(path: string, tenant: string, pages: number, pullRequests: number): Promise<string> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const { Store } = (await import(join(dirname(program), 'store/store.js'))) as StoreModule;
-  const store = new Store(path);
-  const key = { tenant_id: tenant, integration_id: integrationId };
-  const id = randomUUID();
-  store.jobs.add({
-    id,
-    integrationId,
-    origin: 'schedule',
-    controllerName: 'BitbucketServerIterativeScanController',
-    query: { integration_key: key, from: 1, to: 2, should_fetch_repos: false },
-    isFull: false,
-    fromMs: 1,
-    toMs: 2,
-    fetchRepositories: false,
-    createdAtMs: Date.now(),
-  });
-  store.slices.setDiscovered(id, Date.now());
-  for (let number = 0; number < pages; number++) {
-    store.pages.add({ jobId: id, dataType: 'commits', number }, 1, pageOf(key, number));
-  }
-  const found = { fingerprint: 'f'.repeat(43), isOpen: false, readAtMs: 1, sentMs: 1 };
-  store.transaction(() => {
-    for (let n = 0; n < pullRequests; n++) store.pullRequests.addFound(id, 1 + (n % 1_000), { ...found, id: 1 + n });
-  });
-  store.close();
-  return id;
+/** In a process of its own, while the servers here go on. */
+async function fill(content: Content): Promise<void> {
+  const script = fileURLToPath(new URL('../fill-store.ts', import.meta.url));
+  await promisify(execFile)(process.execPath, [script, JSON.stringify(content)]);
 }
 
-async function jobsIn(path: string): Promise<number> {
-  const { Store } = (await import(join(dirname(program), 'store/store.js'))) as StoreModule;
-  const store = new Store(path);
-  const { length } = store.jobs.list();
-  store.close();
-  return length;
-}
-
-/** Counted files that others have left: they give way to pages. */
-async function fillWithCommitFiles(path: string, bytes: number): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const { Store } = (await import(join(dirname(program), 'store/store.js'))) as StoreModule;
-  const store = new Store(path);
-  const files = { f: [[null, 'f'.repeat(3_500), 1, 0]] };
-  store.transaction(() => {
-    for (let number = 0; number < bytes / 4_096; number++) {
-      store.commitFiles.add(number.toString(16).padStart(40, '0'), files);
-    }
-  });
-  store.close();
-}
-
-/** One commit with a very long message. */
-function pageOf(key: object, number: number): Buffer {
-  const metadata = {
-    integration_key: key,
-    integration_type: 'bitbucket_server',
-    data_type: 'commits',
-    page_number: number,
-  };
-  const person = { name: 'Ada', emailAddress: 'ada@example.com' };
-  const sha = number.toString(16).padStart(40, '0');
-  const commit = {
-    ...{ id: sha, displayId: sha.slice(0, 11), author: person, committer: person },
-    ...{ authorTimestamp: 1_700_000_000_000, committerTimestamp: 1_700_000_000_000, parents: [] },
-    ...{ projectName: 'Bulk', repoName: 'bulk', commitUrl: 'http://127.0.0.1/', message: 'm'.repeat(pageBytes - 900) },
-  };
-  const project = { key: 'BULK', name: 'Bulk' };
-  const record = { project, repository: { slug: 'bulk', id: 1, name: 'bulk', project }, commits: [commit] };
-  return Buffer.from(JSON.stringify({ _metadata: metadata, records: [record], count: 1 }));
+/** What has become of a job and of what it had found out, in a store that nobody has open. */
+function leftIn(path: string): { readonly jobs: number; readonly pullRequests: number } {
+  using database = new DatabaseSync(path, { readOnly: true });
+  const count = (table: string) => Number(database.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n);
+  return { jobs: count('jobs'), pullRequests: count('pull_requests') };
 }

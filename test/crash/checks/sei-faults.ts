@@ -83,9 +83,9 @@ const faults: readonly SeiFault[] = [
   { name: '429 without a word', rule: { status: 429 }, code: every('SEI_THROTTLED') },
   {
     name: '429 until a date',
-    rule: () => ({ status: 429, headers: { 'Retry-After': new Date(Date.now() + 60_000).toUTCString() } }),
+    rule: () => ({ status: 429, headers: { 'Retry-After': new Date(Date.now() + 7_200_000).toUTCString() } }),
     code: every('SEI_THROTTLED'),
-    pageWaitsMs: [40_000, 60_000],
+    pageWaitsMs: [7_000_000, 7_200_000],
   },
   {
     name: '429 until a past date',

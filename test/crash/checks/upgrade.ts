@@ -6,15 +6,18 @@ import type { Check, Context } from '../check.ts';
 import { Findings } from '../findings.ts';
 import { smallHistory, writeHistory } from '../history.ts';
 import { Keeper } from '../keeper.ts';
-import { newestVersion, statementsFrom, takeBack } from '../old-store.ts';
+import { newestVersion, nothingOf, statementsFrom, takeBack } from '../old-store.ts';
 import { Jobs, rest } from '../oracle.ts';
 import type { SatelliteOptions } from '../satellite.ts';
 import { World } from '../world.ts';
 
 const writeKiller = new URL('../preload/kill-at-write.ts', import.meta.url);
 
-/** Of the statements of an upgrade every seed takes one in so many. */
-const share = { short: 24, long: 4 };
+/** In the long run one in so many of the statements of an upgrade is taken. */
+const share = 4;
+
+/** Changes what stands in the store, where others change its form. */
+const changesRows = / gaps (SET|\(integration_id)/;
 
 /** Where the process is killed as it brings a store of an earlier schema up to date. */
 interface Place {
@@ -26,17 +29,17 @@ interface Place {
 }
 
 /**
- * A store that a satellite of an earlier version has left in the middle of a job, with pages that wait, parts that were
- * closed and a job that had failed, is brought up to date; the process is killed in the middle of it, and started again.
+ * A store that a satellite of an earlier version has left in the middle of a job, after one that had failed, with pages that
+ * wait and a part that is not read yet, is brought up to date; the process is killed in the middle of it, and started again.
  */
 export const upgradeCheck: Check = {
   name: 'upgrade',
   minutes: { short: 2, long: 12 },
   run: async (context) => {
-    const { seed, isLong, folder, isWanted } = context;
+    const { seed, random, isLong, folder, isWanted } = context;
     const repositories = await writeHistory(join(folder, 'repositories'), seed, smallHistory);
     const versions = Array.from({ length: newestVersion - 1 }, (_, index) => index + 1);
-    const chosen = isLong ? versions : versions.filter((version) => version === 1 + (seed % versions.length));
+    const chosen = isLong ? versions : [random.pick(versions)];
     const wanted = chosen.flatMap((version) => placesOf(context, version)).filter(({ name }) => isWanted(name));
     const findings = new Findings();
     let killed = 0;
@@ -52,28 +55,32 @@ export const upgradeCheck: Check = {
     );
     return {
       figure: `${killed} of ${wanted.length} kills from ${chosen.length} earlier schemas`,
-      problems: findings.sentences(),
+      problems: findings.other,
     };
   },
 };
 
 /** The end of its steps, and some of their statements. */
-function placesOf({ seed, isLong }: Context, version: number): Place[] {
-  const steps = Array.from({ length: newestVersion - version }, (_, index) => index + 1);
-  const every = isLong ? share.long : share.short;
-  const place = (what: string, nth: number, armed: SatelliteOptions): Place => {
-    const failed = ((seed >> 2) + nth) % 2 === 0 ? 'first' : 'second';
+function placesOf({ random, isLong }: Context, version: number): Place[] {
+  const place = (what: string, armed: SatelliteOptions): Place => {
+    const failed = random.pick(['first', 'second'] as const);
     return { name: `from schema ${version}, ${failed} job failed: ${what}`, version, failed, armed };
   };
+  const steps = Array.from({ length: newestVersion - version }, (_, index) => index + 1);
+  const statements = statementsFrom(version);
+  const ofRows = statements.filter((sql) => changesRows.test(sql));
+  const others = statements.filter((sql) => !changesRows.test(sql));
+  const first = random.below(share);
+  const chosen = isLong
+    ? [...ofRows, ...others.filter((_, index) => index % share === first)]
+    : [random.pick(ofRows), random.pick(others)];
   return [
-    ...steps
-      .filter((nth) => isLong || nth === 1 + (seed % steps.length))
-      .map((nth) => place(`step ${nth}`, nth, { env: { SATELLITE_KILL_AT: `store:in-migration:${nth}` } })),
-    ...statementsFrom(version)
-      .filter((_, index) => index % every === seed % every)
-      .map((sql, index) =>
-        place(sql.slice(0, 60), index, { preload: [writeKiller], env: { CRASH_KILL_AT_WRITE: `1 ${sql}` } }),
-      ),
+    ...(isLong ? steps : [random.pick(steps)]).map((nth) =>
+      place(`step ${nth}`, { env: { SATELLITE_KILL_AT: `store:in-migration:${nth}` } }),
+    ),
+    ...chosen.map((sql) =>
+      place(sql.slice(0, 60), { preload: [writeKiller], env: { CRASH_KILL_AT_WRITE: `1 ${sql}` } }),
+    ),
   ];
 }
 
@@ -112,7 +119,9 @@ async function live(
     await keeper.current.line(({ message, jobId: of }) => message === 'Scan begins' && of === jobId);
     for (let before = -1; before !== bitbucket.requests.total; await delay(500)) before = bitbucket.requests.total;
     await keeper.stop();
-    takeBack(join(world.folder, 'data', 'satellite.db'), version);
+    const store = join(world.folder, 'data', 'satellite.db');
+    for (const what of nothingOf(store)) findings.other.push(`the earlier satellite has left no ${what}`);
+    takeBack(store, version);
     for (const away of hindrances) away();
     options = armed;
     keeper.start();

@@ -1,6 +1,6 @@
 /**
  * Loaded before the program: a clock on the wall that somebody sets while it runs. CRASH_CLOCK_JUMPS says when and by how
- * much: `<milliseconds since the start>:<milliseconds it jumps by>`, separated by commas. SIGUSR2 sets it back by a day.
+ * much: `<milliseconds since the start>:<milliseconds it jumps by>`, separated by commas. SIGUSR2 sets it back by half a day.
  */
 const jumps = (process.env.CRASH_CLOCK_JUMPS ?? '')
   .split(',')
@@ -10,10 +10,10 @@ const jumps = (process.env.CRASH_CLOCK_JUMPS ?? '')
 const now = Date.now;
 const startMs = now();
 
-const dayMs = 86_400_000;
+const halfDayMs = 43_200_000;
 let setBackMs = 0;
 process.on('SIGUSR2', () => {
-  setBackMs += dayMs;
+  setBackMs += halfDayMs;
 });
 
 function wall(): number {
