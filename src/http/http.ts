@@ -1,4 +1,4 @@
-import got, { type Got } from 'got';
+import got, { type Agents, type Got } from 'got';
 import type { TlsConfig } from '../config/config.ts';
 import { agentsFor } from './agents.ts';
 import { type ProxyServer, proxyName } from './proxy-server.ts';
@@ -15,7 +15,7 @@ export interface HttpOptions {
   readonly tls: TlsConfig & { readonly insecure?: boolean };
   /** Undefined: no proxy (`proxy-server.ts` decides). */
   readonly proxy?: ProxyServer | undefined;
-  /** When aborted, connections that are still being set up through the proxy are given up. */
+  /** When aborted, all connections are let go: those that are kept for the next request, too, and those being set up. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -43,11 +43,13 @@ export function createHttp({ baseUrl, headers, timeoutMs, tls, proxy, signal }: 
   const route = proxy && { proxy, secureContext: trust.proxy, setupTimeoutMs, signal };
   const tlsFacts: TlsFacts = { hasClientCertificate: trust.hasClientCertificate };
   const context: ConnectionContext = { tlsFacts, proxyName: proxy && proxyName(proxy) };
+  const way = agentsFor({ url: baseUrl, trust, facts: tlsFacts, insecure, route });
+  signal?.addEventListener('abort', () => letGo(way.agent), { once: true });
   return got.extend({
     context,
     prefixUrl: `${baseUrl}/`,
     headers: { 'user-agent': 'ingestion-satellite', ...headers },
-    ...agentsFor({ url: baseUrl, trust, facts: tlsFacts, insecure, route }),
+    ...way,
     timeout: { request: timeoutMs },
     retry: { limit: 0 },
     throwHttpErrors: false,
@@ -55,4 +57,8 @@ export function createHttp({ baseUrl, headers, timeoutMs, tls, proxy, signal }: 
       location !== undefined && new URL(location, url).origin === new URL(url).origin,
     maxRedirects: 3,
   });
+}
+
+function letGo({ http, https }: Agents): void {
+  for (const agent of [http, https]) if (agent) agent.destroy();
 }

@@ -189,6 +189,8 @@ export async function runJob(
     killPoint('job:failed');
     return error;
   } finally {
+    // Nobody asks any more: a server need not keep connections for whoever comes next.
+    stop.abort();
     git?.close();
   }
 }

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { gitEnvironment } from '../simulators/git/git.ts';
@@ -435,6 +436,31 @@ test('a satellite that is stopped in the middle of a job goes on with it as the 
       (await gitTruth(gitDir, 'HEAD')).map(({ id }) => id).sort(),
     );
     expect(world.sei.violations).toEqual([]);
+  } finally {
+    await world.close();
+  }
+});
+
+test('lets go of its connections to Bitbucket when a job has ended, while it lives on', async () => {
+  const world = await setUp([{ projectKey: 'PAY', slug: 'ledger', gitDir: tricky.gitDir }]);
+  try {
+    const daemon = await world.newDaemon();
+    const jobId = world.sei.addJob({ integrationId });
+    const most = { connections: 0 };
+    world.bitbucket.fault({
+      match: 'raw-diff',
+      skip: 10,
+      times: 1,
+      meanwhile: async () => {
+        most.connections = await world.bitbucket.connections();
+      },
+    });
+    await daemon.once();
+    expect(world.sei.jobs().find((job) => job.jobId === jobId)?.status).toBe('SUCCESS');
+    expect(most.connections).toBeGreaterThan(0);
+    for (let waits = 0; (await world.bitbucket.connections()) > 0 && waits < 100; waits++) await delay(20);
+    expect(await world.bitbucket.connections()).toBe(0);
+    await daemon.stop();
   } finally {
     await world.close();
   }

@@ -16,6 +16,8 @@ export interface BitbucketSimulator extends AsyncDisposable {
   readonly url: string;
   readonly requests: Readonly<Omit<RequestLog, 'begin' | 'end' | 'reset'>>;
   resetRequests(): void;
+  /** How many are open, whatever goes over them. */
+  connections(): Promise<number>;
   /** Arms a fault; the function that comes back takes it away again. */
   fault(rule: FaultRule): () => void;
   /** The repository stays in the lists, so that a crawler runs into it, unless `listed` is false. */
@@ -53,6 +55,7 @@ export async function startBitbucketSimulator(options: SimulatorOptions): Promis
     url,
     requests: server.requests,
     resetRequests: () => server.requests.reset(),
+    connections: () => server.connections(),
     fault: (rule) => server.faults.add(rule),
     refuseRepository: (key, slug, kind, { listed = true } = {}) => catalogue.refuse(key, slug, kind, listed),
     renameRepository: (key, slug, newKey, newSlug) => catalogue.rename(key, slug, newKey, newSlug),
