@@ -220,10 +220,11 @@ async function stopIn(state: State, twice: boolean, seed: number, repositories: 
     }
     const { exitCode, signal } = await Promise.race([ending, late(satellite, 15_000)]);
     ms = performance.now() - startedAtMs;
-    // Before its first line is read there is nothing of the program yet that could hear a signal.
-    const isTooEarly = !isHeard && signal === 'SIGTERM';
+    // Before its first line is read there is nothing of the program yet that could hear a signal, and a second one may come
+    // when there is nothing of it any more.
+    const isUnheard = signal === 'SIGTERM' && (!isHeard || (twice && !sendsItself));
     // Where both come at once, the second one is there before the end that the first one asks for has begun.
-    const isGood = (exitCode === 0 && !(twice && sendsItself)) || (exitCode === 143 && twice) || isTooEarly;
+    const isGood = (exitCode === 0 && !(twice && sendsItself)) || (exitCode === 143 && twice) || isUnheard;
     if (!isGood) findings.other.push(`exit code ${exitCode}, signal ${signal}`);
     if (ms > (twice ? 1_050 : 10_000)) findings.other.push(`the end took ${Math.round(ms)} ms`);
     away();
