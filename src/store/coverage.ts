@@ -160,16 +160,7 @@ export class Coverage {
          WHERE s.job_id = ? AND s.data_type = 'commits' AND s.state = 'done'`,
       )
       .run(jobId);
-    this.#database
-      .prepare(
-        `INSERT INTO pull_requests (integration_id, repository_id, id, fingerprint, is_open, read_at_ms, sent_ms)
-         SELECT j.integration_id, f.repository_id, f.id, f.fingerprint, f.is_open, f.read_at_ms, f.sent_ms
-         FROM pull_requests_found f JOIN jobs j ON j.id = f.job_id WHERE f.job_id = ?
-         ON CONFLICT DO UPDATE SET fingerprint = excluded.fingerprint, is_open = excluded.is_open,
-           read_at_ms = excluded.read_at_ms,
-           sent_ms = coalesce(max(sent_ms, excluded.sent_ms), excluded.sent_ms, sent_ms)`,
-      )
-      .run(jobId);
+    this.#rememberFound(jobId);
     this.#database
       .prepare(
         `INSERT INTO pull_requests_covered (integration_id, repository_id, to_ms)
@@ -188,6 +179,22 @@ export class Coverage {
       .run(jobId);
     this.#advanceGaps(jobId, integrationId);
     this.#forgetOldTips(integrationId);
+  }
+
+  /** One repository at a time, and not half a million pull requests: their checksums are memory for as long as a statement runs. */
+  #rememberFound(jobId: string): void {
+    const remember = this.#database.prepare(
+      `INSERT INTO pull_requests (integration_id, repository_id, id, fingerprint, is_open, read_at_ms, sent_ms)
+       SELECT j.integration_id, f.repository_id, f.id, f.fingerprint, f.is_open, f.read_at_ms, f.sent_ms
+       FROM pull_requests_found f JOIN jobs j ON j.id = f.job_id WHERE f.job_id = ? AND f.repository_id = ?
+       ON CONFLICT DO UPDATE SET fingerprint = excluded.fingerprint, is_open = excluded.is_open,
+         read_at_ms = excluded.read_at_ms,
+         sent_ms = coalesce(max(sent_ms, excluded.sent_ms), excluded.sent_ms, sent_ms)`,
+    );
+    const repositories = this.#database
+      .prepare('SELECT DISTINCT repository_id AS id FROM pull_requests_found WHERE job_id = ?')
+      .all(jobId);
+    for (const { id } of repositories) remember.run(jobId, Number(id));
   }
 
   /** What failed stays missing from the earliest time it was; what is done is not missing any more. */

@@ -24,7 +24,11 @@ export const checkedTables = Object.keys(checkedColumns) as CheckedTable[];
 /** The function that the triggers of the schema call: whoever writes to the store has to define it first. */
 export function defineChecksum(database: DatabaseSync): void {
   const options = { deterministic: true, varargs: true, useBigIntArguments: true };
-  database.function('row_checksum', options, (...values) => BigInt(crc32(values.map(String).join('\0'))));
+  database.function('row_checksum', options, (...values) => checksumOf(values));
+}
+
+function checksumOf(values: readonly unknown[]): bigint {
+  return BigInt(crc32(values.map(String).join('\0')));
 }
 
 /** The step of the schema that gives a table its checksum, for the rows that it has as well. */
@@ -44,7 +48,14 @@ export function isDamagedSql(table: CheckedTable): string {
   return `checksum IS NOT row_checksum(${checkedColumns[table].join(', ')})`;
 }
 
+/** Row by row: what a function of a statement is given and gives stays in memory until the statement has ended. */
 export function damagedRows(database: DatabaseSync, table: CheckedTable): number {
-  const row = database.prepare(`SELECT count(*) AS n FROM ${table} WHERE ${isDamagedSql(table)}`).get();
-  return Number(row?.n);
+  const statement = database.prepare(`SELECT checksum, ${checkedColumns[table].join(', ')} FROM ${table}`);
+  statement.setReadBigInts(true);
+  statement.setReturnArrays(true);
+  let damaged = 0;
+  for (const [checksum, ...values] of statement.iterate() as Iterable<unknown> as Iterable<unknown[]>) {
+    if (checksum !== checksumOf(values)) damaged++;
+  }
+  return damaged;
 }
