@@ -340,8 +340,12 @@ function altersCommits(what: string): RegExp {
   return new RegExp(`^commit alpha \\S+: \\.${what}`);
 }
 
-/** A target that goes back gives an open pull request more commits, and leaves its date: SEI does not take it again. */
-const commitsOfPullRequests = { alters: /^pull request alpha \d+: \.commits\.\d+ is .*, wanted "/ };
+/**
+ * A target that goes back gives an open pull request more commits, and leaves its date: SEI does not take it again. What was
+ * collected is in none any more.
+ */
+const moreCommits = /^pull request alpha \d+: \.commits\.\d+ is .*, wanted "/;
+const otherCommits = /^pull request alpha \d+: \.commits\.\d+ is /;
 
 const movements: readonly BitbucketFault[] = [
   {
@@ -363,14 +367,14 @@ const movements: readonly BitbucketFault[] = [
     name: 'covered tip forced away',
     ends: 'nothing',
     second: true,
-    expectations: commitsOfPullRequests,
+    expectations: { alters: moreCommits },
     arm: (scene) => forcePush(scene, false),
   },
   {
     name: 'covered tip forced away and collected',
     ends: 'nothing',
     second: true,
-    expectations: commitsOfPullRequests,
+    expectations: { alters: otherCommits },
     arm: (scene) => forcePush(scene, true),
   },
   status(
