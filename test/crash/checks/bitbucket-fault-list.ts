@@ -165,7 +165,7 @@ const answers: readonly BitbucketFault[] = [
     'skip',
     'BITBUCKET_SERVER_ERROR',
     { status: 500 },
-    { tail: 'pull-requests/\\d+/activities' },
+    { tail: 'pull-requests/\\d+/activities', long: true },
   ),
   status('500 of the tags', 'skip', 'BITBUCKET_SERVER_ERROR', { status: 500 }, { tail: 'tags\\?', long: true }),
   status('504 for good', 'skip', 'BITBUCKET_SERVER_ERROR', { status: 504 }, { hurried: true }),
@@ -213,7 +213,7 @@ const broken: readonly BitbucketFault[] = [
   again('reset in the body', 'BITBUCKET_UNREACHABLE', { reset: 'in-body' }),
   again('diff reset before', 'BITBUCKET_UNREACHABLE', { reset: 'before' }, { tail: diff, long: true }),
   again('diff reset in the body', 'BITBUCKET_UNREACHABLE', { reset: 'in-body' }, { tail: diff }),
-  again('diff connection cut', 'BITBUCKET_UNREACHABLE', { truncate: 40 }, { tail: diff }),
+  again('diff connection cut', 'BITBUCKET_UNREACHABLE', { truncate: 40 }, { tail: diff, long: true }),
   again('diff cut short without a sign', 'BITBUCKET_DIFF_INCOMPLETE', { rewrite: withoutLastLine }, { tail: diff }),
   {
     name: 'diff cut short without a sign for good',
@@ -241,7 +241,7 @@ const paging: readonly BitbucketFault[] = [
     'skip',
     'BITBUCKET_PAGING_BROKEN',
     { rewrite: page(endless) },
-    { tail: 'pull-requests\\?' },
+    { tail: 'pull-requests\\?', long: true },
   ),
   status(
     'endless pages of activities',
@@ -360,8 +360,8 @@ const movements: readonly BitbucketFault[] = [
     code: 'BITBUCKET_NOT_FOUND',
     arm: (scene) => refuseInTheMiddle(scene, 'gone404'),
   },
-  renamed('moved to another project in the middle', { key: 'NEW', slug: victim }),
-  renamed('renamed in the middle', { key: 'PAY', slug: 'omega' }),
+  renamed('moved to another project in the middle', { key: 'NEW', slug: victim }, { long: true }),
+  renamed('renamed in the middle', { key: 'PAY', slug: 'omega' }, { long: true }),
   renamed('moved and renamed in the middle', { key: 'NEW', slug: 'omega' }),
   {
     name: 'covered tip forced away',
@@ -542,10 +542,15 @@ function refused(name: string, kind: RefusalKind, code: string): BitbucketFault 
 }
 
 /** The old name leads to the new one (307), so the job ends under the name that it began with. */
-function renamed(name: string, to: { readonly key: string; readonly slug: string }): BitbucketFault {
+function renamed(
+  name: string,
+  to: { readonly key: string; readonly slug: string },
+  more: Partial<BitbucketFault> = {},
+): BitbucketFault {
   return {
     name,
     ends: 'nothing',
+    ...more,
     arm: ({ world, strike }) => {
       const rename = async () => world.bitbucket.renameRepository('PAY', victim, to.key, to.slug);
       const disarm = strike(diff, { skip: 4, times: 1, meanwhile: rename });

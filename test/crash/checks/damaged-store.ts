@@ -121,7 +121,7 @@ export const damagedStoreCheck: Check = {
         const found = await survive({ store: stores[damage.of], seed, own, damage, offline, counts, repositories });
         problems.push(...found.sentences(3).map((one) => `${damage.name}, ${damage.of} (${own}): ${one}`));
       },
-      { concurrency: 3 },
+      { concurrency: 4 },
     );
     const { aside, repaired } = counts;
     return {

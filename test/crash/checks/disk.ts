@@ -189,7 +189,7 @@ export const diskCheck: Check = {
         figures.push(`${hindrance.name}: on after ${(resumedMs / 1000).toFixed(1)} s`);
         problems.push(...findings.sentences(3).map((one) => `${hindrance.name}: ${one}`));
       },
-      { concurrency: 2 },
+      { concurrency: 3 },
     );
     return { figure: figures.join(', '), problems, untried };
   },

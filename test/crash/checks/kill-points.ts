@@ -105,7 +105,7 @@ export const killPointsCheck: Check = {
           if (life.readyMs.some((ms) => ms > maxReadyMs)) slow.push(place);
           else readyMs.push(...life.readyMs);
         },
-        { concurrency: 2 },
+        { concurrency: 3 },
       );
       // Among others a start may have to wait for its turn: alone it has no excuse three times.
       for (const place of slow) {

@@ -69,7 +69,7 @@ export const unreadableCheck: Check = {
   run: async ({ seed, random, isLong, folder }) => {
     const repositories = await writeHistory(join(folder, 'repositories'), seed, plan);
     const seeds = Array.from({ length: isLong ? 30 : 3 }, () => random.below(1_000_000));
-    const scans = isLong ? 10 : 5;
+    const scans = isLong ? 10 : 4;
     const findings = new Findings();
     const counts = { scans: 0, obstacles: 0 };
     findings.add(await comeLate(seed, repositories));
