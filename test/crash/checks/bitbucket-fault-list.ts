@@ -99,6 +99,7 @@ const answers: readonly BitbucketFault[] = [
     'stop',
     'BITBUCKET_CREDENTIALS_REFUSED',
     refusal(401, 'auth.NoAccessAuthenticationException'),
+    { long: true },
   ),
   status('403 captcha', 'stop', 'BITBUCKET_CAPTCHA', refusal(403, 'auth.CaptchaRequiredAuthenticationException')),
   status(
@@ -146,6 +147,7 @@ const answers: readonly BitbucketFault[] = [
   status('500', 'skip', 'BITBUCKET_SERVER_ERROR', { status: 500 }),
   {
     name: '500 of one raw diff',
+    long: true,
     ends: 'nothing',
     arm: (scene) => scene.strike(diff, { status: 500, times: 1 }),
   },
@@ -168,7 +170,7 @@ const answers: readonly BitbucketFault[] = [
     { tail: 'pull-requests/\\d+/activities', long: true },
   ),
   status('500 of the tags', 'skip', 'BITBUCKET_SERVER_ERROR', { status: 500 }, { tail: 'tags\\?', long: true }),
-  status('504 for good', 'skip', 'BITBUCKET_SERVER_ERROR', { status: 504 }, { hurried: true }),
+  status('504 for good', 'skip', 'BITBUCKET_SERVER_ERROR', { status: 504 }, { hurried: true, long: true }),
   status(
     '504 of the diffs for good',
     'skip',
@@ -177,7 +179,7 @@ const answers: readonly BitbucketFault[] = [
     { tail: eitherDiff, hurried: true },
   ),
   again('501', 'BITBUCKET_SERVER_ERROR', { status: 501 }, { long: true }),
-  again('502', 'BITBUCKET_SERVER_ERROR', { status: 502, body: html }),
+  again('502', 'BITBUCKET_SERVER_ERROR', { status: 502, body: html }, { long: true }),
   again('503', 'BITBUCKET_SERVER_ERROR', { status: 503, headers: { 'Retry-After': '1' } }),
   again('504', 'BITBUCKET_SERVER_ERROR', { status: 504 }, { long: true }),
   throttle('429 in seconds', () => ({ 'Retry-After': '6' }), { afterwards: pausedFor(6_000, 6_000, 'real') }),
@@ -204,11 +206,17 @@ const answers: readonly BitbucketFault[] = [
 const broken: readonly BitbucketFault[] = [
   again('HTML', 'BITBUCKET_ANSWER_UNREADABLE', { status: 200, body: html }),
   again('empty', 'BITBUCKET_ANSWER_UNREADABLE', { status: 200, body: '' }),
-  status('HTML for good', 'skip', 'BITBUCKET_ANSWER_UNREADABLE', { status: 200, body: html }, { hurried: true }),
+  status(
+    'HTML for good',
+    'skip',
+    'BITBUCKET_ANSWER_UNREADABLE',
+    { status: 200, body: html },
+    { hurried: true, long: true },
+  ),
   again('JSON cut short', 'BITBUCKET_ANSWER_UNREADABLE', { rewrite: middle }),
   again('connection cut', 'BITBUCKET_UNREACHABLE', { truncate: 200 }),
   again('content-length too long', 'BITBUCKET_UNREACHABLE', { contentLength: 50 }),
-  again('content-length too short', 'BITBUCKET_UNREACHABLE', { contentLength: -50 }),
+  again('content-length too short', 'BITBUCKET_UNREACHABLE', { contentLength: -50 }, { long: true }),
   again('reset before', 'BITBUCKET_UNREACHABLE', { reset: 'before' }),
   again('reset in the body', 'BITBUCKET_UNREACHABLE', { reset: 'in-body' }),
   again('diff reset before', 'BITBUCKET_UNREACHABLE', { reset: 'before' }, { tail: diff, long: true }),
@@ -217,6 +225,7 @@ const broken: readonly BitbucketFault[] = [
   again('diff cut short without a sign', 'BITBUCKET_DIFF_INCOMPLETE', { rewrite: withoutLastLine }, { tail: diff }),
   {
     name: 'diff cut short without a sign for good',
+    long: true,
     ends: 'retry',
     code: 'BITBUCKET_DIFF_INCOMPLETE',
     hurried: true,
@@ -284,12 +293,14 @@ const paging: readonly BitbucketFault[] = [
   },
   {
     name: 'endless pages of repositories',
+    long: true,
     ends: 'fail',
     code: 'BITBUCKET_PAGING_BROKEN',
     arm: ({ world }) => world.bitbucket.fault({ match: 'repos', rewrite: page(endless) }),
   },
   {
     name: '500 of the repositories',
+    long: true,
     ends: 'fail',
     code: 'BITBUCKET_SERVER_ERROR',
     arm: ({ world }) => world.bitbucket.fault({ match: 'repos', status: 500 }),

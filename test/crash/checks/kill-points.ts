@@ -30,7 +30,7 @@ const writeKiller = new URL('../preload/kill-at-write.ts', import.meta.url);
 /** Of those that only make the schema, so many are tried. */
 const schemaWrites = 4;
 /** Of all of them each seed takes one in so many: the ten of the long run take all. */
-const share = 8;
+const share = { short: 16, long: 8 };
 /** Nothing changes by them, or only how the file is kept. */
 const noWrite = /^(PRAGMA(?! user_version)|BEGIN|COMMIT after PRAGMA)/;
 const ofSchema = /^(CREATE|ALTER|PRAGMA)/;
@@ -186,7 +186,8 @@ async function writesOf(
     ...schema.filter((_, index) => index % step === step >> 1),
   ];
   // The seeds that follow take the others.
-  return isWanted('') ? some.filter((_, index) => index % share === seed % share) : some;
+  const every = isLong ? share.long : share.short;
+  return isWanted('') ? some.filter((_, index) => index % every === seed % every) : some;
 }
 
 async function liveWithKill(

@@ -24,7 +24,7 @@ interface Size {
 const short: Size = {
   projects: [
     { key: 'BULK', repositories: 100, commits: 100, pullRequests: 18 },
-    { key: 'LARGE', repositories: 1, commits: 90_000, pullRequests: 100 },
+    { key: 'LARGE', repositories: 1, commits: 60_000, pullRequests: 100 },
     { key: 'FILES', repositories: 5, commits: 150, pullRequests: 10 },
   ],
   pushMs: 400,

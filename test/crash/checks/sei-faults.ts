@@ -156,7 +156,8 @@ export const seiFaultsCheck: Check = {
       const suitable = faults.filter(({ name, calls: of }) => isWanted(name) && (of?.includes(call) ?? true));
       const always = suitable.filter(({ name }) => pinned[call]?.includes(name));
       const others = suitable.filter((fault) => !always.includes(fault));
-      const chosen = isLong || call === 'push' ? suitable : [...always, ...some(others, 2, seededRandom(seed))];
+      const most = call === 'push' ? 14 : 2;
+      const chosen = isLong ? suitable : [...always, ...some(others, most, seededRandom(seed))];
       return chunks(chosen, 6).map((chunk) => ({ call, chosen: chunk }));
     });
     const problems: string[] = [];

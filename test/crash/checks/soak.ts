@@ -29,7 +29,7 @@ const troubles = [
 export const soakCheck: Check = {
   name: 'soak',
   minutes: { short: 6, long: 15 },
-  run: (context) => soak(context, context.isLong ? 200_000 : 20_000, context.isLong ? 100_000 : 10_000),
+  run: (context) => soak(context, context.isLong ? 200_000 : 16_000, context.isLong ? 100_000 : 8_000),
 };
 
 async function soak({ random, seed, folder }: Context, killingMs: number, quietMs: number) {
