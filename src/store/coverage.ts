@@ -181,7 +181,7 @@ export class Coverage {
     this.#forgetOldTips(integrationId);
   }
 
-  /** One repository at a time, and not half a million pull requests: their checksums are memory for as long as a statement runs. */
+  /** One repository at a time: the checksums of all of half a million would stay in memory until the statement has ended. */
   #rememberFound(jobId: string): void {
     const remember = this.#database.prepare(
       `INSERT INTO pull_requests (integration_id, repository_id, id, fingerprint, is_open, read_at_ms, sent_ms)
