@@ -108,7 +108,7 @@ export const damagedStoreCheck: Check = {
       .flat()
       .map((damage) => ({ damage, own: random.below(1_000_000) }))
       .filter(({ damage }) => isWanted(damage.name))
-      // Of two that are alike the short run takes one.
+      // The short run takes every second one, and the seed says which.
       .filter((_, index) => isLong || !isWanted('') || index % 2 === seed % 2);
     const times = isLong ? 3_000 : 100;
     const swept = isWanted('sweep')
