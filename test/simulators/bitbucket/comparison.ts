@@ -32,6 +32,11 @@ export interface Change {
 
 const emptyTree = '4b825dc642cb6eb9a060e54bf8d69288fbee4904';
 
+/** What git has said of two commits, of whichever copy of a repository: their ids say what is in them. */
+const remembered = new Map<string, Buffer>();
+const maxRemembered = 4_096;
+const maxRememberedBytes = 16_384;
+
 export function rawPatch(
   repository: GitRepository,
   comparison: Comparison,
@@ -40,7 +45,7 @@ export function rawPatch(
 ): AsyncGenerator<Buffer, void> {
   const whitespace = options.ignoreWhitespace ? ['-w'] : [];
   const format = ['-p', `-U${options.contextLines}`, '--src-prefix=src://', '--dst-prefix=dst://', ...whitespace];
-  return repository.git.stream(repository.gitDir, diffTree(comparison, format), { signal });
+  return outputOf(repository, diffTree(comparison, format), signal);
 }
 
 export function parsedPatch(
@@ -58,7 +63,8 @@ export async function changesOf(
   signal?: AbortSignal,
 ): Promise<Change[]> {
   const args = diffTree(comparison, ['--raw', '-z', '--no-abbrev']);
-  const fields = (await repository.git.text(repository.gitDir, args, { signal })).split('\0');
+  const chunks = await Array.fromAsync(outputOf(repository, args, signal));
+  const fields = Buffer.concat(chunks).toString('utf8').split('\0');
   const changes: Change[] = [];
   for (let at = 0; at + 1 < fields.length; ) {
     const [sourceMode = '', mode = '', fromContentId = '', contentId = '', status = ''] = (fields[at] ?? '').split(' ');
@@ -78,6 +84,27 @@ export async function changesOf(
     at += isPair ? 3 : 2;
   }
   return changes;
+}
+
+async function* outputOf(
+  repository: GitRepository,
+  args: readonly string[],
+  signal?: AbortSignal,
+): AsyncGenerator<Buffer, void> {
+  const key = args.join('\0');
+  const known = remembered.get(key);
+  if (known !== undefined) return yield known;
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of repository.git.stream(repository.gitDir, args, { signal })) {
+    bytes += chunk.length;
+    if (bytes <= maxRememberedBytes) chunks.push(chunk);
+    yield chunk;
+  }
+  if (bytes > maxRememberedBytes) return;
+  const [oldest] = remembered.keys();
+  if (oldest !== undefined && remembered.size >= maxRemembered) remembered.delete(oldest);
+  remembered.set(key, Buffer.concat(chunks));
 }
 
 function diffTree(comparison: Comparison, format: readonly string[]): string[] {
