@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Ending, LogLine, Satellite } from './satellite.ts';
+import { type LogLine, type Satellite, told } from './satellite.ts';
 
 /** A satellite that ends by itself more often than this in a row does not come up any more. */
 const maxUnexpectedEnds = 5;
@@ -41,14 +41,8 @@ export class Keeper {
 
   async stop(): Promise<void> {
     this.#isStopping = true;
-    const startedAtMs = performance.now();
-    const ending = await Promise.race([this.current.kill('SIGTERM'), delay(15_000, undefined, { ref: false })]);
-    if (ending === undefined) {
-      this.problems.push(`does not end 15 s after SIGTERM: ${this.current.tail()}`);
-      await this.current.kill();
-    } else if (ending.exitCode !== 0) this.problems.push(`SIGTERM: ${told(ending)}: ${this.current.tail()}`);
-    const tookMs = performance.now() - startedAtMs;
-    if (tookMs > 10_000) this.problems.push(`took ${Math.round(tookMs)} ms to end after SIGTERM`);
+    const { problems } = await this.current.stop();
+    this.problems.push(...problems);
     await this.#keeping;
   }
 
@@ -81,8 +75,4 @@ export class Keeper {
       await delay(200);
     }
   }
-}
-
-function told({ exitCode, signal }: Ending): string {
-  return signal === null ? `exit code ${exitCode}` : `signal ${signal}`;
 }

@@ -118,7 +118,7 @@ export async function compare(world: World, expectations: Expectations = {}): Pr
     );
     hold(findings, `pull request ${slug}`, facts, known, { alters });
     const carried = pullRequests.flatMap(({ pullRequest }) =>
-      (pullRequest.commits ?? []).map((commit) => ({ of: pullRequest.id, commit })),
+      (pullRequest.commits ?? []).map((commit) => ({ key: `${pullRequest.id}/${commit.id}`, commit })),
     );
     const truth = await commitsOf(
       gitDir,
@@ -127,20 +127,15 @@ export async function compare(world: World, expectations: Expectations = {}): Pr
     hold(
       findings,
       `commit ${slug}`,
-      carried.flatMap(({ of, commit: { id } }) => {
+      carried.flatMap(({ key, commit: { id } }) => {
         const commit = truth.get(id);
-        return commit === undefined ? [] : [{ ...expectedCommit(commit), id: `${of}/${id}` }];
+        return commit === undefined ? [] : [{ ...expectedCommit(commit), id: key }];
       }),
-      carried.map(({ of, commit }) => ({
+      carried.map(({ key, commit }) => ({
         ...ingestedCommit({ ...commit, files: commit.files ?? [] } as never),
-        id: `${of}/${commit.id}`,
+        id: key,
       })),
-      {
-        allowed: new Set(
-          carried.filter(({ commit }) => removed.has(commit.id)).map(({ of, commit }) => `${of}/${commit.id}`),
-        ),
-        alters,
-      },
+      { allowed: new Set(carried.filter(({ commit }) => removed.has(commit.id)).map(({ key }) => key)), alters },
     );
     const tags = ingested.tags
       .filter((one) => one.repository === slug)

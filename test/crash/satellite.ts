@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 /** The built program, or another build of it. */
@@ -32,6 +33,7 @@ export interface Ending {
   readonly stderr: string;
 }
 
+const maxStopMs = 10_000;
 const readyMessages = new Set(['Registered with SEI', 'SEI still knows this satellite']);
 const alive = new Set<ChildProcess>();
 process.once('exit', () => {
@@ -109,6 +111,20 @@ export class Satellite {
     return this.ended;
   }
 
+  /** SIGTERM, as a service manager sends it: it has ten seconds to end with 0, and is killed where it does not hear. */
+  async stop(): Promise<{ readonly tookMs: number; readonly problems: readonly string[] }> {
+    const problems: string[] = [];
+    const startedAtMs = performance.now();
+    const ending = await Promise.race([this.kill('SIGTERM'), delay(15_000, undefined, { ref: false })]);
+    const tookMs = performance.now() - startedAtMs;
+    if (ending === undefined) {
+      problems.push(`does not end 15 s after SIGTERM: ${this.tail()}`);
+      await this.kill();
+    } else if (ending.exitCode !== 0) problems.push(`SIGTERM: ${told(ending)}: ${this.tail()}`);
+    if (tookMs > maxStopMs) problems.push(`took ${Math.round(tookMs)} ms to end after SIGTERM`);
+    return { tookMs, problems };
+  }
+
   /** The last of what it said, for messages. */
   tail(): string {
     const lines = this.lines.slice(-3).map((line) => JSON.stringify(line));
@@ -145,6 +161,10 @@ export class Satellite {
     for (const watcher of [...this.#watchers]) watcher(line);
     return line;
   }
+}
+
+export function told({ exitCode, signal }: Ending): string {
+  return signal === null ? `exit code ${exitCode}` : `signal ${signal}`;
 }
 
 /** Nothing of the caller's Node or of its proxies. */

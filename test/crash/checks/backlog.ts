@@ -19,7 +19,6 @@ const mib = 2 ** 20;
 const pageBytes = 2 * mib;
 const maxMib = 256;
 const maxReadyMs = 5_000;
-const maxStopMs = 10_000;
 const maxDrainMs = 4 * 60_000;
 
 /** What a start finds. */
@@ -76,10 +75,8 @@ async function startWith({ pages, commitFilesMib, pullRequests }: Backlog, folde
   // What the job has found out is taken over as SEI acknowledges it: the signal comes in the middle of that.
   await delay(1_000);
   satellite.measure();
-  const stoppedAtMs = performance.now();
-  const { exitCode } = await satellite.kill('SIGTERM');
-  const stopMs = performance.now() - stoppedAtMs;
-  if (exitCode !== 0 || stopMs > maxStopMs) problems.push(`SIGTERM: exit code ${exitCode} after ${stopMs} ms`);
+  const stopped = await satellite.stop();
+  problems.push(...stopped.problems);
   const left = leftIn(path);
   if (left.jobs > 0) problems.push('the job is still there');
   if (left.pullRequests !== pullRequests) problems.push(`${left.pullRequests} pull requests are remembered`);
@@ -89,7 +86,7 @@ async function startWith({ pages, commitFilesMib, pullRequests }: Backlog, folde
     `${(pages * pageBytes) / mib} MiB of pages, ${commitFilesMib} MiB of counted files, ` +
     `${pullRequests} pull requests`;
   return {
-    figure: `${content}: ready after ${(readyMs / 1000).toFixed(1)} s, ended after ${(stopMs / 1000).toFixed(1)} s, ${peak} MiB`,
+    figure: `${content}: ready after ${(readyMs / 1000).toFixed(1)} s, ended after ${(stopped.tookMs / 1000).toFixed(1)} s, ${peak} MiB`,
     problems,
   };
 }
@@ -136,10 +133,8 @@ export const storeCapCheck: Check = {
       if (!(bytes > capBytes * 0.75)) problems.push(`the crawl waits with ${bytes} bytes of pages`);
       satellite.measure();
       const firstPeakRssBytes = satellite.peakRssBytes;
-      const stoppedAtMs = performance.now();
-      const { exitCode } = await satellite.kill('SIGTERM');
-      const stopMs = performance.now() - stoppedAtMs;
-      if (exitCode !== 0 || stopMs > maxStopMs) problems.push(`SIGTERM: exit code ${exitCode} after ${stopMs} ms`);
+      const stopped = await satellite.stop();
+      problems.push(...stopped.problems);
       satellite = new Satellite(folder);
       satellite.peakRssBytes = firstPeakRssBytes;
       const { pages } = await untilAtCap();
@@ -163,7 +158,7 @@ export const storeCapCheck: Check = {
       satellite.measure();
     } finally {
       clearInterval(watching);
-      await satellite.kill('SIGTERM');
+      problems.push(...(await satellite.stop()).problems);
     }
     // The log of SQLite and the pages that were filling when the cap was reached come on top.
     if (largest > capBytes * 1.25) problems.push(`the store took ${Math.round(largest / mib)} MiB`);

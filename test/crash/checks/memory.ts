@@ -109,7 +109,7 @@ async function crawlAll({ folder }: Context, { projects, pushMs, minutes }: Size
     problems.push(error instanceof Error ? error.message : String(error));
   } finally {
     clearInterval(watching);
-    await satellite.kill('SIGTERM');
+    problems.push(...(await satellite.stop()).problems);
   }
   return { mib: mib(), storeMib: Math.round(storeBytes / 2 ** 20), seconds: seconds(), problems };
 }
