@@ -2,24 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import { estimateFirstScan } from '../../../src/check/estimate.ts';
 import { expectedRate } from '../../../src/check/rate.ts';
 import { spread } from '../../../src/check/sample.ts';
-import type { MetadataConfig } from '../../../src/config/config.ts';
+import { integration } from '../crawl/integration.ts';
 
-const everything: MetadataConfig = {
-  repos: [],
-  projects: [],
-  excludeRepos: [],
-  archived: 'include',
-  branches: [],
-  fetchCommits: true,
-  fetchCommitFiles: true,
-  fetchPrs: true,
-  fetchPrReviews: true,
-  fetchPrCommits: true,
-  fetchTags: true,
-  commitSource: 'rest',
-  keepClones: true,
-  backfillDays: 7,
-};
+const everything = integration().metadata;
 
 const busy = { commits: { isEmpty: false, inWindow: 150 }, pullRequests: { total: 1234, wanted: 10 } };
 const quiet = { commits: { isEmpty: false, inWindow: 0 }, pullRequests: { total: 0, wanted: 0 } };
