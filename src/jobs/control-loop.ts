@@ -13,6 +13,9 @@ import { type JobRunner, maxRunningJobs } from './job-runner.ts';
 
 const maxFailedHeartbeats = 3;
 
+/** Running and waiting. */
+const maxOpenJobs = 16;
+
 /** A job that is done and so long not acknowledged is a failure of SEI's. */
 const lateMs = 10 * 60_000;
 
@@ -55,10 +58,12 @@ export class ControlLoop {
     await this.#announce();
     await this.#giveBackLost();
     // Before a new job begins, so that it finds the coverage of those that are done.
-    if (store.jobs.list().some(({ doneAtMs }) => doneAtMs !== null)) await this.report();
+    const hasDone = store.jobs.list().some(({ doneAtMs }) => doneAtMs !== null);
+    const refusedBefore = hasDone ? await this.#reportAll() : undefined;
     const taken = await this.#takeJobs();
     this.#options.runner.startWaiting();
-    await this.report();
+    const refused = (await this.#reportAll()) ?? refusedBefore;
+    if (refused !== undefined) throw refused;
     this.#assertAcknowledged();
     return taken;
   }
@@ -109,11 +114,11 @@ export class ControlLoop {
   async #takeJobs(): Promise<number> {
     const { sei, store } = this.#options;
     let taken = 0;
-    if (this.#openJobs() >= maxRunningJobs) return taken;
+    if (!this.#hasRoom()) return taken;
     const open = await sei.listJobs(this.#handle);
     killPoint('sei:listed');
     for (const { job_id: jobId } of open) {
-      if (this.#openJobs() >= maxRunningJobs) break;
+      if (!this.#hasRoom()) break;
       if (store.jobs.get(jobId) === undefined && (await this.#accept(jobId))) taken++;
     }
     return taken;
@@ -174,24 +179,49 @@ export class ControlLoop {
     }
   }
 
-  /** Tells SEI how all jobs stand, and forgets those that were done and are acknowledged. */
+  /**
+   * Tells SEI how all jobs stand, and forgets those that were done and are acknowledged.
+   *
+   * @throws SatelliteError the first that came of it, once all that can be told is told
+   */
   async report(): Promise<void> {
-    const { sei, store, logger } = this.#options;
-    const jobs = store.jobs.list();
-    if (jobs.length === 0) return;
-    killPoint('report:before');
-    const acknowledged = await sei.report(jobs.map((job) => this.#reportOf(job)));
-    killPoint('report:answered');
-    for (const { id: jobId, doneAtMs } of jobs) {
-      if (doneAtMs === null) continue;
-      if (!acknowledged.has(jobId)) {
-        const { code } = notAcknowledged(1);
-        logger.warn('SEI takes no note of a job that is done; it is reported again', { code, jobId });
-        continue;
+    const refused = await this.#reportAll();
+    if (refused !== undefined) throw refused;
+  }
+
+  /**
+   * Each in a call of its own: a report that SEI or a gateway does not take must not keep the other jobs from being
+   * acknowledged, nor others from being taken.
+   *
+   * @returns what came first of those that were refused
+   */
+  async #reportAll(): Promise<SatelliteError | undefined> {
+    let refused: SatelliteError | undefined;
+    for (const job of this.#options.store.jobs.list()) {
+      try {
+        await this.#report(job);
+      } catch (error) {
+        // Where nobody answers, or the key is refused, the others would fare no better.
+        if (!(error instanceof SatelliteError) || error.statusCode === undefined || error.kind === 'auth') throw error;
+        refused ??= error;
       }
-      store.acknowledge(jobId);
-      killPoint('report:acknowledged');
     }
+    return refused;
+  }
+
+  async #report(job: Job): Promise<void> {
+    const { sei, store, logger } = this.#options;
+    killPoint('report:before');
+    const acknowledged = await sei.report([this.#reportOf(job)]);
+    killPoint('report:answered');
+    if (job.doneAtMs === null) return;
+    if (!acknowledged.has(job.id)) {
+      const { code } = notAcknowledged(1);
+      logger.warn('SEI takes no note of a job that is done; it is reported again', { code, jobId: job.id });
+      return;
+    }
+    store.acknowledge(job.id);
+    killPoint('report:acknowledged');
   }
 
   /** Until then its integration has no other job, and nobody would notice. */
@@ -218,8 +248,11 @@ export class ControlLoop {
     };
   }
 
-  #openJobs(): number {
-    return this.#options.store.jobs.list().filter(({ doneAtMs }) => doneAtMs === null).length;
+  /** Of one integration one runs at a time: those of it that wait must not keep other integrations from theirs. */
+  #hasRoom(): boolean {
+    const open = this.#options.store.jobs.list().filter(({ doneAtMs }) => doneAtMs === null);
+    const integrations = new Set(open.map(({ integrationId }) => integrationId));
+    return integrations.size < maxRunningJobs && open.length < maxOpenJobs;
   }
 }
 

@@ -28,7 +28,8 @@ export interface PagePush {
  * loop and the pusher, which have all the time there is. Every call throws a SatelliteError:
  * - `auth` 401 and 403: the key, or the tenant that does not belong to it
  * - `gone` 404, and `SEI_CONFLICT` for 409
- * - `throttled` 429, `retryable` 5xx and no answer, `bug` anything else
+ * - `throttled` 429; `retryable` 5xx, 408, 425 and no answer; `config` a redirect, which is not followed; `bug` anything
+ *   else
  */
 export class SeiClient {
   readonly #http: Got;
@@ -128,8 +129,11 @@ export class SeiClient {
 
   /** The ids of the jobs that SEI has taken note of. */
   async report(jobs: readonly JobReport[]): Promise<ReadonlySet<string>> {
-    const body: ListWrapper<JobReport> = { records: jobs, count: jobs.length };
-    const answer = await this.#post('agent-callback/jobs/report', body, { tenant_id: this.#tenant });
+    const wrapper: ListWrapper<JobReport> = { records: jobs, count: jobs.length };
+    const body = Buffer.from(JSON.stringify(wrapper));
+    const answer = await this.#post('agent-callback/jobs/report', body, { tenant_id: this.#tenant }).catch((error) => {
+      throw isPageTooLarge(error) ? reportTooLarge(error, body.length) : error;
+    });
     const acknowledged = parseJson<Record<string, boolean>>(answer);
     return new Set(Object.keys(acknowledged).filter((id) => acknowledged[id] === true));
   }
@@ -194,6 +198,21 @@ export class SeiClient {
   }
 }
 
+function isPageTooLarge(error: unknown): error is SatelliteError {
+  return error instanceof SatelliteError && error.code === 'SEI_PAGE_TOO_LARGE';
+}
+
+/** A report names each page of its job, and cannot be divided. */
+function reportTooLarge({ statusCode, url }: SatelliteError, bytes: number): SatelliteError {
+  return new SatelliteError(`The report of ${bytes} bytes is too large for SEI (${statusCode})`, {
+    code: 'SEI_REPORT_TOO_LARGE',
+    kind: 'retryable',
+    hint: 'Let the gateway before SEI take bodies of that size: the report names each page, and cannot be divided.',
+    ...(statusCode === undefined ? {} : { statusCode }),
+    ...(url === undefined ? {} : { url }),
+  });
+}
+
 /** So that a chunk ends with a whole group of base64. */
 const chunkBytes = 3 * 16_384;
 
@@ -250,7 +269,18 @@ function statusError(statusCode: number, retryAfter: string | undefined, url: st
     case 429:
       return error('SEI limits the rate', 'SEI_THROTTLED', 'throttled');
   }
-  if (statusCode >= 500) return error('SEI or a proxy before it fails', 'SEI_SERVER_ERROR', 'retryable');
+  // 408 and 425 come from gateways: the request was too slow, or too early.
+  if (statusCode >= 500 || statusCode === 408 || statusCode === 425) {
+    return error('SEI or a proxy before it fails', 'SEI_SERVER_ERROR', 'retryable');
+  }
+  if (statusCode >= 300 && statusCode < 400) {
+    return error(
+      'Redirected to another server, which is not followed',
+      'SEI_REDIRECTED',
+      'config',
+      'Set satellite.url to the final base URL, or see which gateway sends to a login page: a redirect would carry the key there.',
+    );
+  }
   return error('SEI does not accept the request', 'SEI_REQUEST_REFUSED', 'bug');
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Accounts } from '../../../src/bitbucket/accounts.ts';
+import { SatelliteError } from '../../../src/errors.ts';
 import { Clones } from '../../../src/git/clones.ts';
 import { ControlLoop } from '../../../src/jobs/control-loop.ts';
 import { JobRunner } from '../../../src/jobs/job-runner.ts';
@@ -164,7 +165,7 @@ describe('taking jobs on', () => {
       { id: 'b', isFull: true },
     ]);
     expect(runner.starts).toBe(1);
-    expect(sei.calls).toEqual(['register', 'list', 'accept a', 'accept b', 'report']);
+    expect(sei.calls).toEqual(['register', 'list', 'accept a', 'accept b', 'report', 'report']);
   });
 
   test('one that another satellite was faster to take (404) is left, and the others are taken', async () => {
@@ -226,19 +227,37 @@ describe('taking jobs on', () => {
     expect(sei.calls).toContain('reject a invalid');
   });
 
-  test('none is taken beyond what is run at once, and none is even listed then', async () => {
+  test('those that wait for one integration do not keep others from theirs', async () => {
+    const configuration = config([integration(), integration({ id: '8' })]);
+    const { loop, sei, store } = setUp({ configuration });
+    for (let n = 0; n < 5; n++) sei.offer(`a${n}`);
+    sei.offer('b', { integration_key: { tenant_id: 'acme', integration_id: '8' } });
+    expect(await loop.cycle()).toBe(6);
+    expect(ids(store)).toContain('b');
+  });
+
+  test('nor are they taken without an end', async () => {
     const { loop, sei, store } = setUp();
-    for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) sei.offer(id);
+    for (let n = 0; n < 20; n++) sei.offer(`a${n}`);
+    expect(await loop.cycle()).toBe(16);
+    expect(store.jobs.list()).toHaveLength(16);
+  });
+
+  test('none is taken beyond what is run at once, and none is even listed then', async () => {
+    const integrations = ['a', 'b', 'c', 'd', 'e', 'f'].map((id) => integration({ id }));
+    const { loop, sei, store } = setUp({ configuration: config(integrations) });
+    for (const { id } of integrations) sei.offer(id, { integration_key: { tenant_id: 'acme', integration_id: id } });
     expect(await loop.cycle()).toBe(4);
     expect(ids(store)).toEqual(['a', 'b', 'c', 'd']);
     sei.calls.length = 0;
     expect(await loop.cycle()).toBe(0);
-    expect(sei.calls).toEqual(['heartbeat', 'report']);
+    expect(sei.calls).toEqual(['heartbeat', ...Array(4).fill('report')]);
     store.jobs.setDone('a', 1, { result: {} });
     sei.calls.length = 0;
     expect(await loop.cycle()).toBe(1);
     // What is done is reported first: the next job builds on it.
-    expect(sei.calls).toEqual(['heartbeat', 'report', 'list', 'accept e', 'report']);
+    const reports = Array(4).fill('report');
+    expect(sei.calls).toEqual(['heartbeat', ...reports, 'list', 'accept e', ...reports]);
   });
 
   test('before one is taken, what is done is acknowledged: the new job finds its coverage', async () => {
@@ -296,7 +315,7 @@ describe('taking jobs on', () => {
     expect(sei.calls.filter((call) => call.startsWith('reject'))).toHaveLength(3);
     const warnings = logger.entries.filter(({ message }) => message.startsWith('A job cannot be given back'));
     expect(warnings).toMatchObject(Array(2).fill({ level: 'warn', fields: { jobId: 'lost' } }));
-    expect(sei.reports).toHaveLength(4);
+    expect(sei.reports).toHaveLength(4 * 2);
     expect(ids(store)).toEqual(['a', 'b']);
   });
 
@@ -328,26 +347,24 @@ describe('reporting', () => {
       created_at: 5_000,
       failures: [],
     };
-    expect(sei.reports).toEqual([
-      [
-        { ...common, id: 'running', done: false },
-        {
-          ...common,
-          id: 'good',
-          done: true,
-          done_at: 60_000,
-          result: { empty: true },
-          failures: [{ message: 'one part', severity: 'ERROR', url: 'https://bitbucket.example.org/x' }],
-        },
-        {
-          ...common,
-          id: 'bad',
-          done: true,
-          done_at: 61_000,
-          result: { count: 0 },
-          exception: { message: 'no', stacktrace: [] },
-        },
-      ],
+    expect(sei.reports.flat()).toEqual([
+      { ...common, id: 'running', done: false },
+      {
+        ...common,
+        id: 'good',
+        done: true,
+        done_at: 60_000,
+        result: { empty: true },
+        failures: [{ message: 'one part', severity: 'ERROR', url: 'https://bitbucket.example.org/x' }],
+      },
+      {
+        ...common,
+        id: 'bad',
+        done: true,
+        done_at: 61_000,
+        result: { count: 0 },
+        exception: { message: 'no', stacktrace: [] },
+      },
     ]);
   });
 
@@ -409,6 +426,35 @@ describe('reporting', () => {
     sei.fail('report', 503);
     await expect(loop.report()).rejects.toMatchObject({ statusCode: 503 });
     expect(ids(store)).toEqual(['a']);
+  });
+
+  test('one that SEI does not take keeps no other from being acknowledged, and none from being taken', async () => {
+    const { loop, sei, store } = setUp();
+    for (const id of ['large', 'good']) {
+      store.jobs.add(newJob(id));
+      store.jobs.setDone(id, 1, { result: {} });
+    }
+    sei.offer('next');
+    const { report } = sei;
+    sei.report = async (jobs) => {
+      if (jobs.some(({ id }) => id === 'large')) sei.fail('report', 413);
+      return report.call(sei, jobs);
+    };
+    await expect(loop.cycle()).rejects.toMatchObject({ statusCode: 413 });
+    expect(ids(store)).toEqual(['large', 'next']);
+  });
+
+  test.each([401, undefined])('after one that is answered with %s the others are not tried', async (status) => {
+    const { loop, sei, store } = setUp();
+    for (const id of ['a', 'b']) store.jobs.add(newJob(id));
+    if (status === undefined) {
+      sei.report = () => {
+        sei.calls.push('report');
+        return Promise.reject(new SatelliteError('no answer', { code: 'SEI_TIMEOUT', kind: 'retryable' }));
+      };
+    } else sei.fail('report', status);
+    await expect(loop.report()).rejects.toBeInstanceOf(SatelliteError);
+    expect(sei.calls).toEqual(['report']);
   });
 
   test('the next process reports what this one left, with the same id', async () => {

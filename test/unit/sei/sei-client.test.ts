@@ -180,8 +180,12 @@ describe('what an answer means', () => {
     [401, 'auth', 'SEI_KEY_REFUSED'],
     [403, 'auth', 'SEI_KEY_REFUSED'],
     [404, 'gone', 'SEI_NOT_FOUND'],
+    [302, 'config', 'SEI_REDIRECTED'],
+    [307, 'config', 'SEI_REDIRECTED'],
+    [408, 'retryable', 'SEI_SERVER_ERROR'],
     [409, 'gone', 'SEI_CONFLICT'],
     [413, 'bug', 'SEI_PAGE_TOO_LARGE'],
+    [425, 'retryable', 'SEI_SERVER_ERROR'],
     [429, 'throttled', 'SEI_THROTTLED'],
     [500, 'retryable', 'SEI_SERVER_ERROR'],
     [502, 'retryable', 'SEI_SERVER_ERROR'],
@@ -191,6 +195,15 @@ describe('what an answer means', () => {
     const error = await errorOf(client().heartbeat(handle));
     expect(error).toMatchObject({ kind, code, statusCode, url: `${origin}${callback}/heartbeat` });
     expect(error.message).not.toContain('sei-key');
+  });
+
+  test('a report that is too large is no page: what is said of it is another matter', async () => {
+    sei()
+      .post(new RegExp(`^${callback}/jobs/report`))
+      .reply(413, 'whatever');
+    const error = await errorOf(client().report([]));
+    expect(error).toMatchObject({ code: 'SEI_REPORT_TOO_LARGE', kind: 'retryable', statusCode: 413 });
+    expect(error.message).toContain('24 bytes');
   });
 
   test('how long to wait, where SEI says so', async () => {
