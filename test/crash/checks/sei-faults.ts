@@ -50,7 +50,8 @@ const saidOfGone = (call: Call) => {
 const pinned: Readonly<Partial<Record<Call, readonly string[]>>> = {
   heartbeat: ['401', '403', '404', '409', '429'],
   accept: ['401', '403', '404', '409', '429'],
-  report: ['not acknowledged'],
+  report: ['not acknowledged', '413'],
+  push: ['302', '408'],
 };
 
 /** All but `push` end with the cycle and are asked again by the next; `push` is asked again until it works. */
@@ -99,7 +100,18 @@ const faults: readonly SeiFault[] = [
     code: every('SEI_THROTTLED'),
     pageWaitsMs: [86_400_000, 86_400_000],
   },
-  { name: '413', rule: { status: 413 }, code: every('SEI_PAGE_TOO_LARGE'), calls: ['push'] },
+  {
+    name: '413',
+    rule: { status: 413 },
+    code: (call) => (call === 'push' ? 'SEI_PAGE_TOO_LARGE' : 'SEI_REPORT_TOO_LARGE'),
+    calls: ['report', 'push'],
+  },
+  {
+    name: '302',
+    rule: { status: 302, headers: { Location: 'https://login.example.com/' } },
+    code: every('SEI_REDIRECTED'),
+  },
+  { name: '408', rule: { status: 408 }, code: every('SEI_SERVER_ERROR') },
   { name: '401', rule: { status: 401 }, code: every('SEI_KEY_REFUSED') },
   { name: '403', rule: { status: 403 }, code: every('SEI_KEY_REFUSED') },
   { name: 'empty', rule: { status: 200, body: '' }, code: unreadable, calls: withoutRegister },
@@ -156,7 +168,7 @@ export const seiFaultsCheck: Check = {
       const suitable = faults.filter(({ name, calls: of }) => isWanted(name) && (of?.includes(call) ?? true));
       const always = suitable.filter(({ name }) => pinned[call]?.includes(name));
       const others = suitable.filter((fault) => !always.includes(fault));
-      const most = call === 'push' ? 14 : 2;
+      const most = call === 'push' ? 12 : 2;
       const chosen = isLong ? suitable : [...always, ...some(others, most, seededRandom(seed))];
       return chunks(chosen, 6).map((chunk) => ({ call, chosen: chunk }));
     });
