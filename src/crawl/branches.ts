@@ -95,7 +95,9 @@ async function planBranches(scan: Scan, repository: BitbucketRepository): Promis
   const isNamed = matcherOf(scan.integration.metadata.branches);
   const named: PlannedBranch[] = [];
   let defaultTip: string | undefined;
+  let isEmpty = true;
   for await (const branch of bitbucket.branches(repositoryPath(repository))) {
+    isEmpty = false;
     if (branch.isDefault) defaultTip = branch.latestCommit;
     else if (isNamed(branch)) {
       const [base] = store.coverage.tipsBefore(job.integrationId, repository.id, branch.id, fromMs);
@@ -109,7 +111,7 @@ async function planBranches(scan: Scan, repository: BitbucketRepository): Promis
     branches.unshift({ ref: defaultBranchRef, tip, base: base ?? null });
     return { branches, firstPage };
   }
-  return { branches: branches.length > 0 ? branches : [{ ref: defaultBranchRef, tip: emptyTip, base: emptyTip }] };
+  return { branches: isEmpty ? [{ ref: defaultBranchRef, tip: emptyTip, base: emptyTip }] : branches };
 }
 
 /** Names as Bitbucket shows them, full names, or globs; `all` means every branch. */

@@ -9,7 +9,7 @@ import { fullScanFromMs, windowFromMs } from './window.ts';
 /** Coverage key of the default branch, whichever that is at the time. */
 export const defaultBranchRef = 'HEAD';
 
-/** Covered tip of a repository that was empty: all that comes is new, however old it is. */
+/** Tip of a repository that is empty: all that comes is new, however old it is. */
 export const emptyTip = '';
 
 /** So many of the newest covered tips are tried one by one; beyond them, each is twice as far back as the one before. */
@@ -27,7 +27,8 @@ export interface TipRange {
 }
 
 /**
- * The range of the graph that a job's window stands for on the default branch; undefined for an empty repository.
+ * The range of the graph that a job's window stands for on the default branch, that of an empty repository from `emptyTip`
+ * to itself; undefined where the default branch is not there, while others are or were: what is covered stays so.
  *
  * Its base is a tip that an acknowledged scan covered at or before the window's start: then one request finds both
  * whether anything is new and what. Without one, it is the first commit on the first-parent line that is older than the
@@ -59,6 +60,7 @@ export async function findCommitRange(
     }
     const tip = listedTip ?? (await defaultTip(scan, repository));
     if (tip === undefined) return undefined;
+    if (tip === emptyTip) return { tip, base: emptyTip };
     if (fromMs <= 0 || wasEmpty) return { tip, base: undefined };
     const entry = await firstCovered(
       scan,
@@ -76,11 +78,14 @@ export async function findCommitRange(
   }
 }
 
+/** `emptyTip` where there is no branch at all. */
 async function defaultTip(scan: Scan, repository: BitbucketRepository): Promise<string | undefined> {
+  let isEmpty = true;
   for await (const { isDefault, latestCommit } of scan.bitbucket.branches(repositoryPath(repository))) {
     if (isDefault) return latestCommit;
+    isEmpty = false;
   }
-  return undefined;
+  return isEmpty ? emptyTip : undefined;
 }
 
 /** Up to the tip of the default branch as it is now, where it is not said. Undefined where the base is gone. */

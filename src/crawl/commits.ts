@@ -1,6 +1,6 @@
 import type { BitbucketRepository } from '../bitbucket/types.ts';
 import { type BranchesCursor, crawlBranches } from './branches.ts';
-import { defaultBranchRef, emptyTip, findCommitRange } from './commit-range.ts';
+import { defaultBranchRef, findCommitRange } from './commit-range.ts';
 import { type CommitsCursor, crawlRange } from './range-commits.ts';
 import type { Scan, SliceCrawl } from './scan.ts';
 
@@ -16,7 +16,7 @@ export async function* crawlCommits(
   }
   const own = cursor !== undefined && 'tip' in cursor ? cursor : undefined;
   const range = own ?? (await findCommitRange(scan, repository));
-  if (range === undefined) return [{ ref: defaultBranchRef, tip: emptyTip }];
+  if (range === undefined) return [];
   yield* crawlRange(scan, repository, range, own);
   return [{ ref: defaultBranchRef, tip: range.tip }];
 }

@@ -238,6 +238,16 @@ describe('a repository without commits', () => {
     expect(await rangeOf(bitbucket, 350)).toBeUndefined();
   });
 
+  test('on its default branch, as that is missing for one scan, goes on from where it was covered', async () => {
+    const bitbucket = straightLine();
+    const missing = bitbucketError('NO_DEFAULT_BRANCH', 'gone', 404);
+    const store = covering({ 450: 'c4' });
+    bitbucket.break('commits c4.. @0', missing);
+    const { scan } = scanOf({ bitbucket, store, job: { fromMs: 900, toMs: 1_000 } });
+    expect(await drain(crawlCommits(scan, ledger, undefined))).toEqual({ steps: [], covered: [] });
+    expect(await sentOf(straightLine(), 1_000, store)).toEqual(['c6', 'c5']);
+  });
+
   test('any more, where there were some, has nothing to send', async () => {
     const bitbucket = straightLine();
     bitbucket.branchList = [];
