@@ -61,6 +61,12 @@ export function answerError(answer: Answer, nowMs: number): SatelliteError {
         kind: 'retryable',
         hint: 'A proxy or load balancer answers in the place of Bitbucket: check the url, and that all paths below it get through.',
       });
+    // Of a diff, old versions have the JSON form alone.
+    case 406:
+      return error('This version of Bitbucket does not have the resource in this form', {
+        code: 'BITBUCKET_ROUTE_UNKNOWN',
+        kind: 'unsupported',
+      });
     case 409:
       return error('Not possible in this state', { code: 'BITBUCKET_CONFLICT', kind: 'gone' });
     case 429: {

@@ -23,7 +23,13 @@ const jsonMayDo = new Set([
   'BITBUCKET_DIFF_INCOMPLETE',
   'BITBUCKET_TIMEOUT',
   'BITBUCKET_SERVER_ERROR',
+  'BITBUCKET_REQUEST_REFUSED',
 ]);
+
+/** What stands before the server may refuse a text for what is in it; where it is the server, JSON is no other matter. */
+function mayJsonDo({ code, statusCode }: SatelliteError): boolean {
+  return jsonMayDo.has(code) || (code === 'BITBUCKET_FORBIDDEN' && statusCode === 403);
+}
 
 /** Where a repository is found now; its identity is its numeric id. */
 export interface RepositoryPath {
@@ -171,7 +177,7 @@ export class Bitbucket {
       this.client.noteRawDiff();
       return counted;
     } catch (error) {
-      if (!(error instanceof SatelliteError) || !jsonMayDo.has(error.code)) throw error;
+      if (!(error instanceof SatelliteError) || !mayJsonDo(error)) throw error;
       // Everything but an unknown route is a matter of this commit alone.
       if (error.code === 'BITBUCKET_ROUTE_UNKNOWN') this.#rawDiffKnown = this.client.hasSentRawDiff;
       return error;

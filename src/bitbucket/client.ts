@@ -156,6 +156,8 @@ export class BitbucketClient {
   /**
    * Streams a text answer through `consume`, which sees the bytes as they arrive; nothing is kept here. An attempt that
    * breaks off is repeated from its beginning, so `consume` must start afresh on each call.
+   *
+   * @throws SatelliteError `BITBUCKET_DIFF_INCOMPLETE` where it breaks off each time
    */
   async streamText<T>(
     path: string,
@@ -170,7 +172,15 @@ export class BitbucketClient {
         ...this.#abortable(),
       });
       stream.on('downloadProgress', heard);
-      return this.#streamed(stream, {}, (headers) => consume(stream, String(headers['content-type'] ?? '')));
+      return this.#streamed(stream, {}, async (headers, statusCode) => {
+        try {
+          return await consume(stream, String(headers['content-type'] ?? ''));
+        } catch (thrown) {
+          const error = networkError(thrown, 'BITBUCKET', this.#urlOf(path, false));
+          const isCut = error instanceof SatelliteError && error.code === 'BITBUCKET_UNREACHABLE';
+          throw isCut ? cutText(error, statusCode) : error;
+        }
+      });
     });
   }
 
@@ -337,6 +347,18 @@ export class BitbucketClient {
   #urlOf(path: string, isForGit: boolean): string {
     return `${((isForGit && this.#gitHttp) || this.#http).defaults.options.prefixUrl}${path}`;
   }
+}
+
+/** The server has answered and begun: it may be this very text that it, or a proxy, cannot bring to its end. */
+function cutText(cause: SatelliteError, statusCode: number): SatelliteError {
+  const { url } = cause;
+  return new SatelliteError('The text broke off', {
+    code: 'BITBUCKET_DIFF_INCOMPLETE',
+    kind: 'retryable',
+    statusCode,
+    cause,
+    ...(url === undefined ? {} : { url }),
+  });
 }
 
 function parseJson<T>(body: string, url: string): T {

@@ -79,7 +79,7 @@ export class CommitFilesReader {
       this.remember(commit.id, files);
       return files;
     } catch (error) {
-      // A fork may still have the commit that this repository has not, and be open where this one is closed.
+      // A fork may still have the commit that this repository has not.
       if (!isOfThisDiff(error)) throw error;
       const lasting = this.#lastingError(commit.id, error);
       if (this.#failed.size < maxFailedRemembered) this.#failed.set(commit.id, lasting);
@@ -103,15 +103,15 @@ const maxFailedRemembered = 10_000;
 /** A commit waits for its counts for so many scans; SEI never corrects one that it got without them. */
 const maxFailedScans = 3;
 
-/** The server has an answer for others, so it may be this diff that is too much for it. */
+/**
+ * The server has an answer for others, so it may be this diff that is too much for it, or that something before it refuses
+ * for what is in it. What a proxy says in the place of the server says nothing about a diff.
+ */
 function isOfThisDiff(error: unknown): error is SatelliteError {
-  return (
-    error instanceof SatelliteError &&
-    error.kind === 'retryable' &&
-    // What a proxy says in the place of the server says nothing about a diff.
-    error.code !== 'BITBUCKET_ANSWER_UNREADABLE' &&
-    (error.statusCode !== undefined || error.code === 'BITBUCKET_TIMEOUT')
-  );
+  if (!(error instanceof SatelliteError) || error.code === 'BITBUCKET_ANSWER_UNREADABLE') return false;
+  const { kind, statusCode } = error;
+  if (kind === 'retryable') return statusCode !== undefined || error.code === 'BITBUCKET_TIMEOUT';
+  return statusCode !== undefined && (kind === 'bug' || (kind === 'permission' && statusCode === 403));
 }
 
 class LastingDiffError extends SatelliteError {

@@ -69,7 +69,7 @@ describe('what an answer means', () => {
     ['a 404 of a proxy in XML', 404, '<?xml version="1.0"?><Error></Error>', 'retryable', 'ANSWER_UNREADABLE'],
     ['a 404 without a body', 404, '', 'retryable', 'ANSWER_UNREADABLE'],
     ['a closed pull request', 409, said('com.x.pull.IllegalPullRequestStateException'), 'gone', 'CONFLICT'],
-    ['a wrong Accept', 406, '', 'bug', 'REQUEST_REFUSED'],
+    ['a resource that has no such form', 406, '', 'unsupported', 'ROUTE_UNKNOWN'],
     ['a rate limit', 429, said(null), 'throttled', 'THROTTLED'],
     ['a rate limit in HTML', 429, html, 'throttled', 'THROTTLED'],
     ['an exception', 500, said('java.lang.IllegalStateException'), 'retryable', 'SERVER_ERROR'],
@@ -138,7 +138,7 @@ function kindByTheTable({ status, exception = '' }: RegistryEntry): ErrorKind {
     400: 'bug',
     401: exception.endsWith('.AuthorisationException') ? 'permission' : 'auth',
     404: exception === '' ? 'unsupported' : 'gone',
-    406: 'bug',
+    406: 'unsupported',
     409: 'gone',
   };
   const kind = byStatus[status];

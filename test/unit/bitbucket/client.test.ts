@@ -540,6 +540,18 @@ describe('with a server on loopback', () => {
     expect(seen).toEqual(['begun', 'begun']);
   });
 
+  test('one that breaks off each time is a matter of this text: the server has answered', async () => {
+    await using server = await serve((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/plain', 'content-length': 8 });
+      response.write('1234', () => response.socket?.resetAndDestroy());
+    });
+    expect(await errorOf(server.client.streamText('x', {}, textOf))).toMatchObject({
+      code: 'BITBUCKET_DIFF_INCOMPLETE',
+      kind: 'retryable',
+      statusCode: 200,
+    });
+  });
+
   test('an answer cut short of its length, with a proper end of the connection, is not taken for a whole one', async () => {
     let requests = 0;
     await using server = await serve((_request, response) => {

@@ -256,6 +256,7 @@ describe('the files of a commit', () => {
     ['does not know the raw diff, and says so in JSON', 404, unknownRouteJson],
     ['does not know the raw diff, and says so in XML', 404, unknownRouteXml],
     ['answers JSON all the same', 200, jsonDiff],
+    ['has a diff as JSON alone', 406, ''],
   ])('of a server that %s are counted from JSON from then on', async (_name, statusCode, body) => {
     raw('c', 'p').reply(statusCode, body);
     json('c').reply(200, jsonDiff);
@@ -290,6 +291,18 @@ describe('the files of a commit', () => {
     expect(await own.commitFiles(ledger, commit('c', 'p'))).toEqual(counted);
     expect(await own.commitFiles(ledger, commit('d', 'p'))).toEqual(counted);
   });
+
+  test.each([403, 400])(
+    'that something refuses as text (%i) are asked for as JSON, for this commit alone',
+    async (status) => {
+      raw('c', 'p').reply(status, 'blocked');
+      json('c').reply(200, jsonDiff);
+      raw('d', 'p').reply(200, rawDiff);
+      const own = bitbucket();
+      expect(await own.commitFiles(ledger, commit('c', 'p'))).toEqual(counted);
+      expect(await own.commitFiles(ledger, commit('d', 'p'))).toEqual(counted);
+    },
+  );
 
   const cutDiff = { ...jsonDiff, truncated: true };
   const text = { 'content-type': 'text/plain' };

@@ -95,9 +95,14 @@ describe('what becomes durable', () => {
 });
 
 /** Whether the diff lasts in failing, each of the times that it is asked for in one life of a job. */
-async function failIn(store: Store, jobId: string, times: number): Promise<boolean[]> {
+async function failIn(
+  store: Store,
+  jobId: string,
+  times: number,
+  error = bitbucketError('SERVER_ERROR', 'retryable', 503),
+): Promise<boolean[]> {
   const { bitbucket, reader, persist } = setUp(store, jobId);
-  bitbucket.diffs.set(a.id, bitbucketError('SERVER_ERROR', 'retryable', 503));
+  bitbucket.diffs.set(a.id, error);
   const lasts: boolean[] = [];
   for (let n = 0; n < times; n++) lasts.push(isLastingDiffError(await reader.read(path, a).catch((error) => error)));
   persist();
@@ -144,6 +149,17 @@ describe('a diff that fails', () => {
     const lasts: boolean[] = [];
     for (let scan = 0; scan < 3; scan++) lasts.push(...(await failIn(store, `job ${scan}`, 3)));
     expect(lasts).toEqual([false, false, false, false, false, false, true, true, true]);
+  });
+
+  test.each([
+    ['breaks off in its text', bitbucketError('DIFF_INCOMPLETE', 'retryable', 200)],
+    ['is refused by something before the server', bitbucketError('FORBIDDEN', 'permission', 403)],
+    ['is refused as a request', bitbucketError('REQUEST_REFUSED', 'bug', 400)],
+  ])('so it is with one that %s', async (_name, error) => {
+    const { store } = setUp();
+    const lasts: boolean[] = [];
+    for (let scan = 0; scan < 3; scan++) lasts.push(...(await failIn(store, `job ${scan}`, 1, error)));
+    expect(lasts).toEqual([false, false, true]);
   });
 
   test('and once in a job that is begun again and again', async () => {
