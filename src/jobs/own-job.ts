@@ -24,9 +24,9 @@ export function ownJob(
   },
 ): NewJob {
   const { toMs: lastToMs, fullToMs } = store.coverage.lastScan(integration.id);
-  const isFullDue = fullToMs === undefined || options.nowMs - fullToMs >= fullScanEveryMs;
+  // It may have ended in the future of a clock that was set back since.
+  const isFullDue = fullToMs === undefined || Math.abs(options.nowMs - fullToMs) >= fullScanEveryMs;
   const toMs = Math.min(options.nowMs, options.toMs ?? options.nowMs);
-  // The last scan may have ended in the future of a clock that was set back since.
   const sinceMs = lastToMs === undefined ? undefined : Math.min(lastToMs, toMs);
   const fromMs = options.fromMs ?? (isFullDue ? undefined : sinceMs);
   const fetchRepositories = fromMs === undefined;

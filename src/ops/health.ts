@@ -108,11 +108,13 @@ export class Health {
   }
 
   /** A failure that nothing good has followed for so long is tolerated no more, however few of them there were. */
-  insist(part: PartName, afterMs: number, integrationId?: string): void {
-    const evidence = this.#parts.get(keyOf(part, integrationId));
-    if (evidence?.lastProblem === undefined || evidence.failuresInARow === 0) return;
-    const agoMs = this.#clock.elapsedMs() - evidence.atElapsedMs;
-    if (evidence.health.state !== 'failing' && agoMs >= afterMs) this.#setFailing(evidence, evidence.lastProblem);
+  insist(part: PartName, afterMs: number): void {
+    for (const evidence of this.#parts.values()) {
+      const { health, failuresInARow, lastProblem, atElapsedMs } = evidence;
+      if (health.part !== part || health.state === 'failing' || failuresInARow === 0) continue;
+      const isOld = this.#clock.elapsedMs() - atElapsedMs >= afterMs;
+      if (isOld && lastProblem !== undefined) this.#setFailing(evidence, lastProblem);
+    }
   }
 
   #setFailing(evidence: Evidence, problem: Problem): void {

@@ -107,8 +107,8 @@ export class Monitor {
   noteSilence(): void {
     for (const [integrationId, watch] of this.#watches) {
       if (watch.silentMs() >= maxSilentMs) this.health.failedForGood('bitbucket_requests', noAnswer, integrationId);
-      else this.health.insist('bitbucket_requests', maxSilentMs, integrationId);
     }
+    for (const part of ['bitbucket_requests', 'sei_push'] as const) this.health.insist(part, maxSilentMs);
   }
 
   /** Whether SEI works is judged by whole rounds with it and by pages (`sei`, `sei_push`): a 404 may be as it should be. */

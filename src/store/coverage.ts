@@ -106,7 +106,7 @@ export class Coverage {
   }
 
   /** A failed job leaves all of its window missing, whatever of it was read; tags and the repositories' own records where it asked for them. */
-  addFailedJob(job: Pick<Job, 'integrationId' | 'fromMs' | 'isFull' | 'fetchRepositories'>): void {
+  addFailedJob(job: Pick<Job, 'id' | 'integrationId' | 'fromMs' | 'isFull' | 'fetchRepositories'>): void {
     const insert = this.#database.prepare(
       `INSERT INTO gaps (integration_id, repository_id, data_type, from_ms) VALUES (?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET from_ms = min(from_ms, excluded.from_ms)`,
@@ -115,7 +115,31 @@ export class Coverage {
     if (job.isFull) types.push('tags');
     if (job.fetchRepositories) types.push('repositories');
     for (const dataType of types) insert.run(job.integrationId, everyRepository, dataType, job.fromMs);
+    this.#addFailedSlices(job.id);
+    // One of which something failed is not new to the next job: of what it was to get as a new one, nothing has arrived.
+    this.#database
+      .prepare(
+        `INSERT OR IGNORE INTO gaps (integration_id, repository_id, data_type, from_ms)
+         SELECT ?1, repository_id, data_type, ?3 FROM slices WHERE job_id = ?2 AND data_type IN ('tags', 'repositories')
+           AND repository_id IN (SELECT repository_id FROM slices WHERE job_id = ?2 AND state = 'failed')`,
+      )
+      .run(job.integrationId, job.id, job.fromMs);
     this.#noteWindow(job);
+  }
+
+  /** Missing from the earliest time they were; and for people, since when and why. */
+  #addFailedSlices(jobId: string): void {
+    this.#database
+      .prepare(
+        `INSERT INTO gaps (integration_id, repository_id, data_type, from_ms, failure, since_ms)
+         SELECT j.integration_id, s.repository_id, s.data_type,
+           min(j.from_ms, coalesce((SELECT from_ms FROM gaps g WHERE g.integration_id = j.integration_id
+             AND g.repository_id = ? AND g.data_type = s.data_type), j.from_ms)), s.failure, j.done_at_ms
+         FROM slices s JOIN jobs j ON j.id = s.job_id WHERE s.job_id = ? AND s.state = 'failed'
+         ON CONFLICT DO UPDATE SET from_ms = min(from_ms, excluded.from_ms), failure = excluded.failure,
+           since_ms = iif(failure IS NULL, excluded.since_ms, since_ms)`,
+      )
+      .run(everyRepository, jobId);
   }
 
   /** Tips of a branch covered by scans that ended at or before `fromMs`, newest first. */
@@ -169,11 +193,13 @@ export class Coverage {
          ON CONFLICT DO UPDATE SET to_ms = max(to_ms, excluded.to_ms)`,
       )
       .run(jobId);
+    // One that ended in the future of a clock that was set back since would hide for as long that nothing is scanned.
     this.#database
       .prepare(
         `INSERT INTO scans (integration_id, to_ms, full_to_ms)
-         SELECT integration_id, to_ms, iif(is_full, to_ms, NULL) FROM jobs WHERE id = ?
-         ON CONFLICT DO UPDATE SET to_ms = max(to_ms, excluded.to_ms),
+         SELECT integration_id, to_ms, iif(is_full, to_ms, NULL) FROM jobs WHERE id = ?1
+         ON CONFLICT DO UPDATE SET
+           to_ms = iif(to_ms > (SELECT done_at_ms FROM jobs WHERE id = ?1), excluded.to_ms, max(to_ms, excluded.to_ms)),
            full_to_ms = coalesce(excluded.full_to_ms, full_to_ms)`,
       )
       .run(jobId);
@@ -199,17 +225,7 @@ export class Coverage {
 
   /** What failed stays missing from the earliest time it was; what is done is not missing any more. */
   #advanceGaps(jobId: string, integrationId: string): void {
-    this.#database
-      .prepare(
-        `INSERT INTO gaps (integration_id, repository_id, data_type, from_ms, failure, since_ms)
-         SELECT j.integration_id, s.repository_id, s.data_type,
-           min(j.from_ms, coalesce((SELECT from_ms FROM gaps g WHERE g.integration_id = j.integration_id
-             AND g.repository_id = ? AND g.data_type = s.data_type), j.from_ms)), s.failure, j.done_at_ms
-         FROM slices s JOIN jobs j ON j.id = s.job_id WHERE s.job_id = ? AND s.state = 'failed'
-         ON CONFLICT DO UPDATE SET from_ms = min(from_ms, excluded.from_ms), failure = excluded.failure,
-           since_ms = iif(failure IS NULL, excluded.since_ms, since_ms)`,
-      )
-      .run(everyRepository, jobId);
+    this.#addFailedSlices(jobId);
     // What was deleted or is not selected any more stays missing, but it does not fail.
     this.#database
       .prepare(

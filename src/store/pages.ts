@@ -109,14 +109,18 @@ export class Pages {
     }));
   }
 
+  /** When a page was added stands behind its body, which would be read for it: of the oldest alone it is. */
   spoolSize(): SpoolSize {
     const row = this.#database
       .prepare(
-        `SELECT count(*) AS pages, coalesce(sum(bytes), 0) AS bytes, min(added_at_ms) AS oldest
+        `SELECT count(*) AS pages, coalesce(sum(bytes), 0) AS bytes, min(rowid) AS oldest
          FROM pages WHERE pointer IS NULL`,
       )
       .get();
-    const oldestAddedAtMs = typeof row?.oldest === 'number' ? row.oldest : undefined;
+    const oldest = this.#database
+      .prepare('SELECT added_at_ms FROM pages WHERE rowid = ?')
+      .get(row?.oldest ?? null)?.added_at_ms;
+    const oldestAddedAtMs = typeof oldest === 'number' ? oldest : undefined;
     return { pages: Number(row?.pages), bytes: Number(row?.bytes), oldestAddedAtMs };
   }
 }

@@ -55,6 +55,11 @@ describe('a scan of our own', () => {
     expect(own(storeWith(6.99, 1)).isFull).toBe(false);
   });
 
+  test('is a full one where the last full one ended in the future of a clock that was set back', () => {
+    expect(own(storeWith(-365, -365)).isFull).toBe(true);
+    expect(own(storeWith(-0.1, -0.1))).toMatchObject({ isFull: false, fromMs: nowMs, toMs: nowMs });
+  });
+
   test('whose full one leaves from out of the query, as SEI does', () => {
     const { query } = own(storeWith());
     expect(query).not.toHaveProperty('from');

@@ -84,13 +84,13 @@ test('a failure that nothing good follows for long is tolerated no more', () => 
   const { clock, health, stateOf } = setUp();
   health.failed('bitbucket_requests', error, '7');
   clock.nowMs += 19_000;
-  health.insist('bitbucket_requests', 20_000, '7');
+  health.insist('bitbucket_requests', 20_000);
   expect(stateOf('bitbucket_requests', '7')?.state).toBe('unknown');
   clock.nowMs += 1_000;
-  health.insist('bitbucket_requests', 20_000, '7');
+  health.insist('bitbucket_requests', 20_000);
   expect(stateOf('bitbucket_requests', '7')).toMatchObject({ state: 'failing', sinceMs: 1_000_000 });
   health.worked('bitbucket_requests', '7');
   clock.nowMs += 60_000;
-  health.insist('bitbucket_requests', 20_000, '7');
+  health.insist('bitbucket_requests', 20_000);
   expect(stateOf('bitbucket_requests', '7')?.state).toBe('ok');
 });

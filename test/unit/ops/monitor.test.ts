@@ -31,6 +31,17 @@ test('requests under way without an answer are silence, and one answer among the
   expect(stateOf(monitor, 'bitbucket_requests')).toBe('ok');
 });
 
+test('a page that waits for long after one failure is a failure, however long SEI asked for', () => {
+  const { clock, monitor } = monitorOf();
+  monitor.health.failed('sei_push', { code: 'SEI_THROTTLED', message: 'SEI limits the rate', hint: undefined }, '4711');
+  clock.nowMs += 19_999;
+  monitor.noteSilence();
+  expect(stateOf(monitor, 'sei_push')).toBe('unknown');
+  clock.nowMs += 1;
+  monitor.noteSilence();
+  expect(stateOf(monitor, 'sei_push')).toBe('failing');
+});
+
 test('that a server is there says nothing about requests, nor they about it', () => {
   const { monitor } = monitorOf();
   const observer = monitor.ofBitbucket('4711');

@@ -93,6 +93,36 @@ describe('an acknowledged job', () => {
   });
 });
 
+test('the last scan is no more the one of a clock that was ahead, once another is done by the right one', () => {
+  const store = new Store(':memory:');
+  for (const [id, toMs, doneAtMs] of [
+    ['ahead', 900_000, 900_001],
+    ['right', 3_000, 3_001],
+    ['older', 2_000, 3_002],
+  ] as const) {
+    store.jobs.add(newJob(id, { toMs }));
+    store.jobs.setDone(id, doneAtMs, { result: {} });
+    store.acknowledge(id);
+    expect(store.coverage.lastScan('7').toMs).toBe(id === 'ahead' ? 900_000 : 3_000);
+  }
+});
+
+test('of a repository that is met in a job that fails, what it was to get as a new one is owed', () => {
+  const store = new Store(':memory:');
+  crawled(store, newJob('a'), { 1: {} });
+  succeeded(store, 'a');
+  store.jobs.add(newJob('b'));
+  store.slices.addFound('b', [{ id: 2, body: {} }], () => ['commits', 'tags', 'repositories']);
+  store.slices.finish(commitsOf('b', 2), 'failed', []);
+  store.slices.finish({ ...commitsOf('b', 2), dataType: 'tags' }, 'done');
+  failed(store, 'b');
+  const next = { id: 'c', integrationId: '7', fromMs: 2_000 };
+  expect(store.coverage.isNew(next, 2)).toBe(false);
+  for (const type of ['commits', 'tags', 'repositories'] as const) {
+    expect(store.coverage.hasGap(next, 2, type)).toBe(true);
+  }
+});
+
 describe('covered tips', () => {
   function withTips(): Store {
     const store = new Store(':memory:');

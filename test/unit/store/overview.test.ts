@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from '@jest/globals';
@@ -79,6 +79,21 @@ describe('what fails', () => {
     expect(store.overview.failing(['7'], 10)).toMatchObject({ repositories: 1, listed: [{ sinceMs: 60_000 }] });
   });
 
+  test('fails still where the job failed as a whole, until it is read', () => {
+    const store = new Store(':memory:');
+    scanned(store, 'a', 'failed', 10_000);
+    store.jobs.setDone('a', 20_000, { exception: { message: 'nothing readable' } });
+    store.acknowledge('a');
+    expect(store.overview.failing(['7'], 10)).toMatchObject({
+      repositories: 1,
+      listed: [{ repositoryId: 1, dataType: 'commits', failure: failure(10_000), sinceMs: 20_000 }],
+    });
+    scanned(store, 'b', 'done', 30_000);
+    acknowledged(store, 'b', 40_000);
+    expect(store.overview.failing(['7'], 10).repositories).toBe(0);
+    expect(store.coverage.hasGap({ id: 'c', integrationId: '7', fromMs: 5_000 }, 1, 'commits')).toBe(false);
+  });
+
   test('is counted in full where it is listed in part', () => {
     const store = new Store(':memory:');
     const ids = Array.from({ length: 30 }, (_, index) => index + 1);
@@ -91,6 +106,20 @@ describe('what fails', () => {
     const { repositories, listed } = store.overview.failing(['7'], 10);
     expect([repositories, listed.length]).toEqual([30, 10]);
   });
+});
+
+test('what waits is counted without its bodies being read, of which there may be gigabytes', () => {
+  const store = new Store(newPath());
+  store.jobs.add(newJob('a'));
+  for (let number = 0; number < 40; number++) {
+    store.pages.add({ jobId: 'a', dataType: 'commits', number }, 1, Buffer.alloc(2 ** 20));
+  }
+  const readBytes = () => Number(/^rchar: (\d+)/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1]);
+  const before = readBytes();
+  expect(store.pages.spoolSize()).toMatchObject({ pages: 40, bytes: 40 * 2 ** 20 });
+  // Of the oldest alone, which is a mebibyte.
+  expect(readBytes() - before).toBeLessThan(5 * 2 ** 20);
+  store.close();
 });
 
 test('repositories are counted once, whatever SEI has of them', () => {
@@ -126,6 +155,8 @@ test('a store of the version before opens with its pages, whose age nobody noted
   expect(store.pages.spoolSize()).toEqual({ pages: 1, bytes: 4, oldestAddedAtMs: undefined });
   expect(store.overview.failing(['7'], 10)).toEqual({ repositories: 0, listed: [] });
   store.pages.add({ jobId: 'a', dataType: 'commits', number: 1 }, 1, Buffer.from('x'));
+  expect(store.pages.spoolSize().oldestAddedAtMs).toBeUndefined();
+  store.pages.setPushed({ jobId: 'a', dataType: 'commits', number: 0 }, { records: [{}] });
   expect(Math.abs(Date.now() - (store.pages.spoolSize().oldestAddedAtMs ?? 0))).toBeLessThan(5_000);
   store.close();
 });
