@@ -4,7 +4,7 @@ import { Accounts } from './bitbucket/accounts.ts';
 import { Reachability } from './bitbucket/reachability.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config/config.ts';
-import { errorFields, isPassing, SatelliteError, toSatelliteError } from './errors.ts';
+import { errorFields, fileError, isPassing, SatelliteError, toSatelliteError } from './errors.ts';
 import { Clones } from './git/clones.ts';
 import { bitbucketProxy, type Env, seiProxy } from './http/proxy-server.ts';
 import { ControlLoop, notAcknowledged } from './jobs/control-loop.ts';
@@ -17,6 +17,7 @@ import { Monitor } from './ops/monitor.ts';
 import type { Redactor } from './ops/redact.ts';
 import { SeiClient } from './sei/sei-client.ts';
 import { Store } from './store/store.ts';
+import { removeOldCopies } from './store/summary.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -181,6 +182,7 @@ export class Daemon {
       () => statusFacts({ ...sources, monitor: this.#monitor }),
     );
     this.#forgetWhatChanged();
+    this.#removeOldCopies();
     opened.move();
   }
 
@@ -220,7 +222,7 @@ export class Daemon {
       try {
         const before = this.#store.jobs.list().length;
         const taken = await this.#loop.cycle();
-        await this.#runner.idle();
+        await this.#untilIdle();
         await this.#loop.report();
         const left = this.#store.jobs.list().length;
         if (taken === 0 && left === 0) return this.#runner.failed;
@@ -237,6 +239,28 @@ export class Daemon {
     }
   }
 
+  /** SEI hears meanwhile that they still run, as it does of a satellite that stays: it would give them to another one. */
+  async #untilIdle(): Promise<void> {
+    const { clock } = this.#options;
+    const isIdle = new AbortController();
+    const idle = this.#runner.idle().finally(() => isIdle.abort());
+    const isOver = AbortSignal.any([this.#abort.signal, isIdle.signal]);
+    for (;;) {
+      await clock.sleep(this.#intervalMs(), isOver).catch(() => undefined);
+      if (isOver.aborted) return idle;
+      await this.#talkWhileBusy();
+    }
+  }
+
+  async #talkWhileBusy(): Promise<void> {
+    try {
+      await this.#loop.heartbeat();
+      await this.#loop.report();
+    } catch (error) {
+      this.#logCycleError(error);
+    }
+  }
+
   async stop(): Promise<void> {
     if (this.#abort.signal.aborted) return;
     this.#abort.abort();
@@ -248,6 +272,19 @@ export class Daemon {
     this.#unwatch();
     this.#accounts.close();
     this.#store.close();
+  }
+
+  #removeOldCopies(): void {
+    const { config, logger } = this.#options;
+    try {
+      removeOldCopies(config.satellite.dataDir);
+    } catch (thrown) {
+      const error = fileError(thrown) ?? toSatelliteError(thrown);
+      logger.warn(
+        'What an interrupted support-bundle has left in satellite.data_dir cannot be removed',
+        errorFields(error),
+      );
+    }
   }
 
   #tick(): void {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { BitbucketRepository } from '../bitbucket/types.ts';
 import type { CommitFilesReader } from '../crawl/commit-files.ts';
 import type { Crawled } from '../crawl/scan.ts';
@@ -196,7 +197,12 @@ export class Spool {
     let waits = 0;
     while (store.usedBytes() + (clones?.usedBytes() ?? 0) > maxStoreBytes) {
       if (clones?.evict()) continue;
-      if (store.commitFiles.evict(evictAtOnce) > 0) continue;
+      if (store.commitFiles.evict(evictAtOnce) > 0) {
+        // After the cap was lowered there may be thousands of times as many: heartbeats go on meanwhile.
+        await nextTurn();
+        signal.throwIfAborted();
+        continue;
+      }
       const { pages, bytes } = store.pages.spoolSize();
       if (pages === 0) break;
       idleWaits = pages < fewest ? 0 : idleWaits + 1;

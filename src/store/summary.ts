@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { toSatelliteError } from '../errors.ts';
@@ -58,9 +58,24 @@ const queries: Readonly<Record<string, string>> = {
   failed_diffs: 'SELECT count(*) AS n, max(attempts) AS most_attempts FROM failed_diffs',
 };
 
+const copyPrefix = 'satellite-summary-';
+
+/** To copy the largest takes less. */
+const maxCopyAgeMs = 10 * 60_000;
+
+/** Whoever was killed while it read a copy has left that behind: names and addresses, up to half a gibibyte of them. */
+export function removeOldCopies(dataDir: string): void {
+  if (!existsSync(dataDir)) return;
+  for (const name of readdirSync(dataDir)) {
+    const path = join(dataDir, name);
+    if (!name.startsWith(copyPrefix) || Date.now() - statSync(path).mtimeMs < maxCopyAgeMs) continue;
+    rmSync(path, { recursive: true, force: true });
+  }
+}
+
 function contentOfCopy(path: string): Record<string, Record<string, unknown>[]> {
   // Beside the store: on a read-only root there may be no other place.
-  const folder = mkdtempSync(join(dirname(path), 'satellite-summary-'));
+  const folder = mkdtempSync(join(dirname(path), copyPrefix));
   try {
     const copy = join(folder, basename(path));
     // The log first: what is moved from it into the file in the meantime is then in both, and not in neither.

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -129,6 +129,33 @@ testBuilt(
     expect((await satellite.finished).exitCode).toBe(0);
   },
 );
+
+testBuilt('a single run says meanwhile that it is still there: SEI would give its job to another', async () => {
+  const jobId = sei.addJob({ integrationId: '4711' });
+  bitbucket.fault({ match: '/diff', delayMs: 3_500, times: 1 });
+  expect((await start('run', '--once').finished).exitCode).toBe(0);
+  expect(sei.jobs().find(({ jobId: id }) => id === jobId)).toMatchObject({ status: 'SUCCESS' });
+  // One belongs to the round that finds nothing more.
+  expect(sei.requests.heartbeat).toBeGreaterThanOrEqual(3);
+  expect(sei.violations).toEqual([]);
+});
+
+testBuilt('what an interrupted support-bundle has left in the data directory is removed', async () => {
+  const dataDir = join(folder.path, 'data');
+  for (const [name, minutesAgo] of [
+    ['satellite-summary-old', 11],
+    ['satellite-summary-new', 1],
+  ] as const) {
+    mkdirSync(join(dataDir, name), { recursive: true });
+    writeFileSync(join(dataDir, name, 'satellite.db'), 'names');
+    const at = new Date(Date.now() - minutesAgo * 60_000);
+    utimesSync(join(dataDir, name), at, at);
+  }
+  expect((await start('run', '--once').finished).exitCode).toBe(0);
+  expect(readdirSync(dataDir).filter((name) => name.startsWith('satellite-summary-'))).toEqual([
+    'satellite-summary-new',
+  ]);
+});
 
 testBuilt('a scan that was missed while the machine slept is made up for, once', async () => {
   const file = join(folder.path, 'satellite.yml');
