@@ -32,7 +32,7 @@ export function answerError(answer: Answer, nowMs: number): SatelliteError {
 
   switch (statusCode) {
     case 401:
-      if (exception === 'AuthorisationException') return error('Not permitted', forbidden);
+      if (exception === 'AuthorisationException' || isCourtesy(url)) return error('Not permitted', forbidden);
       return error('Bitbucket refuses the credentials', {
         code: 'BITBUCKET_CREDENTIALS_REFUSED',
         kind: 'auth',
@@ -89,11 +89,21 @@ export function answerError(answer: Answer, nowMs: number): SatelliteError {
   if (statusCode >= 300 && statusCode < 400) {
     return error('Redirected to another server, which is not followed', {
       code: 'BITBUCKET_REDIRECTED',
-      kind: 'config',
+      // One that was renamed under our hands is found under its new name by the next job.
+      kind: isOfRepository(url) ? 'gone' : 'config',
       hint: 'Set the url of the integration to the final base URL of Bitbucket: a redirect to another host would carry the credentials there.',
     });
   }
   return error('Bitbucket does not accept the request', { code: 'BITBUCKET_REQUEST_REFUSED', kind: 'bug' });
+}
+
+/** Of /admin nothing is needed, and a proxy may guard it with a login of its own: credentials are judged by the rest. */
+function isCourtesy(url: string): boolean {
+  return new URL(url).pathname.includes('/rest/api/latest/admin/');
+}
+
+function isOfRepository(url: string): boolean {
+  return /\/projects\/[^/]+\/repos\/[^/]+/.test(new URL(url).pathname);
 }
 
 const forbidden = {

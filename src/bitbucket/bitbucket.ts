@@ -89,9 +89,9 @@ export class Bitbucket {
       );
     } catch (error) {
       if (!(error instanceof SatelliteError)) throw error;
-      // A proxy may hide all of /admin.
+      // A proxy may hide all of /admin, or send to a login page.
       const isHidden = error.statusCode === 404;
-      if (!isHidden && !['gone', 'unsupported', 'permission'].includes(error.kind)) throw error;
+      if (!isHidden && !['gone', 'unsupported', 'permission', 'config'].includes(error.kind)) throw error;
       return undefined;
     }
   }

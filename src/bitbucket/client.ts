@@ -317,6 +317,7 @@ export class BitbucketClient {
     const begunAtMs = this.#clock.elapsedMs();
     // Git says nothing while it counts, and has a limit of its own for that.
     const inFlight = isForGit ? undefined : this.#observer?.begun?.();
+    const endLong = isForGit ? account.gate.beginLong() : undefined;
     const answered = () => {
       const nowMs = this.#clock.elapsedMs();
       account.gate.answered(measuresServer ? nowMs - begunAtMs : undefined, nowMs);
@@ -341,6 +342,7 @@ export class BitbucketClient {
       throw error;
     } finally {
       inFlight?.over();
+      endLong?.();
     }
   }
 

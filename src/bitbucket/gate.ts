@@ -29,6 +29,10 @@ export interface GateOptions {
  */
 export class Gate {
   readonly #places: PQueue;
+  /** As the server bears them. */
+  #adaptedPlaces: number;
+  /** Requests under way that may take hours, such as a clone. */
+  #long = 0;
   readonly #pace = new Pace();
   #configuredRate: number | undefined;
   #allowed: BucketLimit | undefined;
@@ -48,7 +52,8 @@ export class Gate {
 
   constructor({ maxInFlight, requestsPerSecond }: GateOptions) {
     this.#inFlightLimit = newInFlightLimit(maxInFlight);
-    this.#places = new PQueue({ concurrency: placesOf(this.#inFlightLimit) });
+    this.#adaptedPlaces = placesOf(this.#inFlightLimit);
+    this.#places = new PQueue({ concurrency: this.#adaptedPlaces });
     this.#configuredRate = requestsPerSecond;
     this.#pace.setWindow(requestsPerSecond);
   }
@@ -58,7 +63,8 @@ export class Gate {
     if (maxInFlight !== this.#inFlightLimit.maxInFlight) {
       const limit = Math.min(this.#inFlightLimit.limit, maxInFlight);
       this.#inFlightLimit = { ...this.#inFlightLimit, maxInFlight, limit };
-      this.#places.concurrency = Math.min(this.#places.concurrency, placesOf(this.#inFlightLimit));
+      this.#adaptedPlaces = Math.min(this.#adaptedPlaces, placesOf(this.#inFlightLimit));
+      this.#applyPlaces();
     }
     if (requestsPerSecond === this.#configuredRate) return;
     this.#configuredRate = requestsPerSecond;
@@ -109,6 +115,21 @@ export class Gate {
       return task();
     };
     return this.#places.add(work, signal ? { signal } : {});
+  }
+
+  /**
+   * The request that has just been let in may take hours. Where fewer places are left than such requests hold, one more is
+   * made for the others, as long as `maxInFlight` has it: nobody else would get an answer, by which places are set anew.
+   *
+   * @returns to be called when it is over
+   */
+  beginLong(): () => void {
+    this.#long++;
+    this.#applyPlaces();
+    return () => {
+      this.#long--;
+      this.#applyPlaces();
+    };
   }
 
   /** What the server itself allows this user; undefined: it does not say, or sets no limit. */
@@ -192,7 +213,13 @@ export class Gate {
   }
 
   #setPlaces(elapsedMs: number): void {
-    const places = isLearning(this.#learned, elapsedMs) ? 1 : placesOf(this.#inFlightLimit);
+    this.#adaptedPlaces = isLearning(this.#learned, elapsedMs) ? 1 : placesOf(this.#inFlightLimit);
+    this.#applyPlaces();
+  }
+
+  #applyPlaces(): void {
+    const besidesLong = this.#long === 0 ? 0 : Math.min(this.#long + 1, this.#inFlightLimit.maxInFlight);
+    const places = Math.max(this.#adaptedPlaces, besidesLong);
     if (places !== this.#places.concurrency) this.#places.concurrency = places;
   }
 

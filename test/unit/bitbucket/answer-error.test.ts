@@ -7,8 +7,13 @@ import { type ErrorKind, SatelliteError } from '../../../src/errors.ts';
 const url = 'https://bitbucket.example.org/rest/api/latest/projects/PAY/repos/ledger';
 const nowMs = Date.UTC(2026, 5, 15, 12);
 
-function errorOf(statusCode: number, body: string, headers: Readonly<Record<string, string>> = {}): SatelliteError {
-  return answerError({ statusCode, headers, body, url }, nowMs);
+function errorOf(
+  statusCode: number,
+  body: string,
+  headers: Readonly<Record<string, string>> = {},
+  asked = url,
+): SatelliteError {
+  return answerError({ statusCode, headers, body, url: asked }, nowMs);
 }
 
 /** As Bitbucket says it itself; an exception without a package is written as it is. */
@@ -76,9 +81,21 @@ describe('what an answer means', () => {
     ['a proxy without an upstream', 502, html, 'retryable', 'SERVER_ERROR'],
     ['overload', 503, html, 'retryable', 'SERVER_ERROR'],
     ['a slow upstream', 504, '', 'retryable', 'SERVER_ERROR'],
-    ['a redirect that was not followed', 307, '', 'config', 'REDIRECTED'],
+    ['a repository that has moved out of reach', 307, '', 'gone', 'REDIRECTED'],
   ])('%s (%i)', (_name, statusCode, body, kind, code) => {
     expect(errorOf(statusCode, body)).toMatchObject({ kind, code: `BITBUCKET_${code}`, statusCode, url });
+  });
+
+  test('a redirect of what is no repository is a matter of the configuration', () => {
+    expect(errorOf(302, '', {}, 'https://bitbucket.example.org/rest/api/latest/repos')).toMatchObject({
+      code: 'BITBUCKET_REDIRECTED',
+      kind: 'config',
+    });
+  });
+
+  test('a 401 to what nobody needs says nothing of the credentials', () => {
+    const admin = 'https://bitbucket.example.org/rest/api/latest/admin/rate-limit/settings/users/ada';
+    expect(errorOf(401, html, {}, admin)).toMatchObject({ code: 'BITBUCKET_FORBIDDEN', kind: 'permission' });
   });
 
   test('a CAPTCHA is also known by its header', () => {
@@ -134,7 +151,7 @@ interface RegistryEntry {
 /** The sheet's table, written once more and by what it says rather than by how the code goes about it. */
 function kindByTheTable({ status, exception = '' }: RegistryEntry): ErrorKind {
   const byStatus: Readonly<Record<number, ErrorKind>> = {
-    307: 'config',
+    307: 'gone',
     400: 'bug',
     401: exception.endsWith('.AuthorisationException') ? 'permission' : 'auth',
     404: exception === '' ? 'unsupported' : 'gone',

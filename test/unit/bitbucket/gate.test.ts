@@ -50,6 +50,39 @@ function mostStartsWithin(ms: number, starts: readonly number[]): number {
   return Math.max(...starts.map((from) => starts.filter((at) => at >= from && at < from + ms).length));
 }
 
+describe('what takes hours', () => {
+  test.each([
+    ['leaves the others one place, where few are left', 4, 1, 2],
+    ['and one more', 4, 2, 3],
+    ['but never more than are configured', 2, 2, 2],
+    ['so that a single one keeps all others waiting', 1, 1, 1],
+  ])('%s', async (_name, maxInFlight, long, most) => {
+    const gate = new Gate({ maxInFlight });
+    const over = Promise.withResolvers<void>();
+    const clones = Array.from({ length: long }, () =>
+      gate.run(async () => {
+        const end = gate.beginLong();
+        await over.promise;
+        end();
+      }),
+    );
+    await jest.advanceTimersByTimeAsync(0);
+    gate.throttled(10, 0);
+    await jest.advanceTimersByTimeAsync(5_000);
+    expect(gate.places).toBe(most);
+    let isAnswered = false;
+    const other = gate.run(async () => {
+      isAnswered = true;
+    });
+    await jest.advanceTimersByTimeAsync(5_000);
+    expect(isAnswered).toBe(most > long);
+    over.resolve();
+    await jest.advanceTimersByTimeAsync(5_000);
+    await Promise.all([...clones, other]);
+    expect(gate.places).toBe(1);
+  });
+});
+
 describe('the turn of the next request', () => {
   test.each([
     ['nobody has started', [], 2, 10_000, 0],
