@@ -220,8 +220,8 @@ const broken: readonly BitbucketFault[] = [
   again('reset before', 'BITBUCKET_UNREACHABLE', { reset: 'before' }),
   again('reset in the body', 'BITBUCKET_UNREACHABLE', { reset: 'in-body' }),
   again('diff reset before', 'BITBUCKET_UNREACHABLE', { reset: 'before' }, { tail: diff, long: true }),
-  again('diff reset in the body', 'BITBUCKET_UNREACHABLE', { reset: 'in-body' }, { tail: diff }),
-  again('diff connection cut', 'BITBUCKET_UNREACHABLE', { truncate: 40 }, { tail: diff, long: true }),
+  again('diff reset in the body', 'BITBUCKET_DIFF_INCOMPLETE', { reset: 'in-body' }, { tail: diff }),
+  again('diff connection cut', 'BITBUCKET_DIFF_INCOMPLETE', { truncate: 40 }, { tail: diff, long: true }),
   again('diff cut short without a sign', 'BITBUCKET_DIFF_INCOMPLETE', { rewrite: withoutLastLine }, { tail: diff }),
   {
     name: 'diff cut short without a sign for good',
