@@ -107,10 +107,12 @@ function spoolText({ spool: { pages, bytes, bytesMax, oldestPageAgeSeconds } }: 
   return `${plural(pages, 'page')}, ${humanBytes(bytes)} of ${humanBytes(bytesMax)}, the oldest for ${humanSeconds(oldestPageAgeSeconds)}`;
 }
 
-function deliveredText({ deliveredPerHour }: StatusReport): string {
+/** Counted in memory: after a start there is less to be told than of two days. */
+function deliveredText({ deliveredPerHour, startedAt }: StatusReport): string {
   const sum = (of: 'commits' | 'pullRequests') => deliveredPerHour.reduce((total, hour) => total + hour[of], 0);
   const counts = `${plural(sum('commits'), 'commit')} and ${plural(sum('pullRequests'), 'pull request')}`;
-  return `${counts} in the last ${deliveredPerHour.length} hours`;
+  const isSinceStart = startedAt > (deliveredPerHour[0]?.hour ?? '');
+  return `${counts} ${isSinceStart ? 'since the start' : `in the last ${deliveredPerHour.length} hours`}`;
 }
 
 function row(name: string, text: string): string {

@@ -87,7 +87,7 @@ function shown(report: StatusReport, { json, watch }: StatusOptions): string {
 }
 
 function outdated({ code }: SatelliteError): string {
-  return `The configuration cannot be used as it is now; this satellite runs with an older one [${code}]\n\n`;
+  return `The configuration cannot be used as it is now, or as this shell has it without the variables of the service; the satellite runs with what it has read [${code}]\n\n`;
 }
 
 function probe(report: StatusReport, mustBeReady: boolean): number {

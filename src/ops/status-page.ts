@@ -61,7 +61,8 @@ ${spool(report)}
 </section>
 <section aria-labelledby="deliveries">
 <h2 id="deliveries">Delivered to SEI per hour</h2>
-<div class="card">${hourlyChart(report.deliveredPerHour)}</div>
+<div class="card">${hourlyChart(report.deliveredPerHour)}
+<p class="small">Counted since the start, ${humanBetween(report.startedAt, report.at)} ago.</p></div>
 </section>
 <section aria-labelledby="parts">
 <h2 id="parts">Parts</h2>

@@ -482,7 +482,7 @@ testBuilt(
       expect(await probe()).toEqual({ exitCode: 0, stdout: 'live, ready\n' });
     }
     const { stderr, exitCode } = await start(['status', '--config', file], { env }).finished;
-    expect([exitCode, stderr]).toEqual([0, expect.stringContaining('runs with an older one [CONFIG_INVALID]')]);
+    expect([exitCode, stderr]).toEqual([0, expect.stringContaining('runs with what it has read [CONFIG_INVALID]')]);
 
     // Another file is another satellite's.
     writeFileSync(join(folder.path, 'other.yml'), '{');
