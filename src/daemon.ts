@@ -109,6 +109,8 @@ export class Daemon {
   readonly #unwatch: () => void;
   readonly #reachability: ReadonlyMap<string, Reachability>;
   readonly #asking = new Set<string>();
+  /** Integrations of which the log has said that Bitbucket does not answer. */
+  readonly #toldAway = new Set<string>();
   readonly #runner: JobRunner;
   readonly #loop: ControlLoop;
   readonly #abort = new AbortController();
@@ -433,6 +435,7 @@ export class Daemon {
     try {
       await reachability.ask();
       health.worked('bitbucket', integrationId);
+      if (this.#toldAway.delete(integrationId)) this.#options.logger.info('Bitbucket answers again', { integrationId });
       if (this.#canForgetRequests(integrationId)) {
         await reachability.askRest().then(
           () => this.#canForgetRequests(integrationId) && health.forget('bitbucket_requests', integrationId),
@@ -440,10 +443,22 @@ export class Daemon {
         );
       }
     } catch (thrown) {
-      if (!this.#abort.signal.aborted) health.failed('bitbucket', toSatelliteError(thrown), integrationId);
+      if (!this.#abort.signal.aborted) this.#noteAway(integrationId, toSatelliteError(thrown));
     } finally {
       this.#asking.delete(integrationId);
     }
+  }
+
+  /** While no job runs, no other line would say so. */
+  #noteAway(integrationId: string, error: SatelliteError): void {
+    const { health } = this.#monitor;
+    health.failed('bitbucket', error, integrationId);
+    const isFailing = health
+      .report()
+      .parts.some((one) => one.part === 'bitbucket' && one.integrationId === integrationId && one.state === 'failing');
+    if (!isFailing || this.#toldAway.has(integrationId)) return;
+    this.#toldAway.add(integrationId);
+    this.#options.logger.warn('Bitbucket does not answer; it is asked again', { ...errorFields(error), integrationId });
   }
 
   /**

@@ -170,7 +170,14 @@ testBuilt(
     // Nobody logged in for it.
     expect(bitbucket.requests.count('status')).toBeGreaterThan(0);
     expect(bitbucket.requests.total).toBe(bitbucket.requests.count('status'));
-    await stop(satellite);
+    satellite.child.kill('SIGTERM');
+    const { exitCode, stderr } = await satellite.finished;
+    expect(exitCode).toBe(0);
+    const told = stderr.split('\n').filter((line) => line.includes('"message":"Bitbucket '));
+    expect(told.map((line) => JSON.parse(line))).toMatchObject([
+      { level: 'warn', message: 'Bitbucket does not answer; it is asked again', code: 'BITBUCKET_SERVER_ERROR' },
+      { level: 'info', message: 'Bitbucket answers again', integrationId: '4711' },
+    ]);
   },
   outageMs,
 );
