@@ -112,8 +112,7 @@ async function collect(options: ConfigOption, redactor: Redactor): Promise<{ par
       versions,
       { file: 'validate.txt', about: 'what is wrong with the configuration', text: loaded.reason },
       { file: 'config.json', about: 'the configuration', text: undefined, missing },
-      ...storedParts(dataDir, redactor),
-      ...(await servedParts({ dataDir })),
+      ...(await keptParts({ dataDir }, redactor)).map((part) => ofUsualFolder(part, dataDir)),
     ];
     return { parts, dataDir };
   }
@@ -122,10 +121,19 @@ async function collect(options: ConfigOption, redactor: Redactor): Promise<{ par
     versions,
     { file: 'validate.txt', about: 'what satellite validate says', text: `${warningsOf(loaded)}${summaryOf(loaded)}` },
     { file: 'config.json', about: 'the configuration as it is understood', text: json(shownConfig(loaded.config)) },
-    ...storedParts(satellite.dataDir, redactor),
-    ...(await servedParts(satellite)),
+    ...(await keptParts(satellite, redactor)),
   ];
   return { parts, dataDir: satellite.dataDir };
+}
+
+/** A configuration that cannot be used says neither where the data is nor where the satellite can be asked. */
+function ofUsualFolder(part: Part, dataDir: string): Part {
+  if (part.text !== undefined) return part;
+  return { ...part, missing: `there is none in ${dataDir}; the configuration, which may name another, cannot be used` };
+}
+
+async function keptParts(satellite: Pick<SatelliteConfig, 'dataDir' | 'listen'>, redactor: Redactor): Promise<Part[]> {
+  return [...storedParts(satellite.dataDir, redactor), ...(await servedParts(satellite))];
 }
 
 async function loadOrReason(options: ConfigOption, redactor: Redactor): Promise<LoadedConfig | { reason: string }> {

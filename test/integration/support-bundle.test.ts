@@ -189,7 +189,10 @@ test('metrics and status come from the satellite that works on the data director
 
 test('with a configuration that cannot be used it says what is wrong with it', async () => {
   await writeFile(join(folder.path, 'satellite.yml'), `satellite:\n  api_key: ${apiKey}\n  urll: x\n`, { mode: 0o600 });
-  expect((await bundle()).exitCode).toBe(0);
+  const { exitCode, stdout } = await bundle();
+  expect(exitCode).toBe(0);
+  // Of a file that cannot be used nobody can say that it switches anything off.
+  expect(stdout).toMatch(/left out {2}status\.json .*there is none in .*; the configuration, .*, cannot be used/);
   const files = unpacked();
   expect(files['validate.txt']).toMatch(/satellite\.yml:.*tenant/);
   expect(files['config.json']).toBeUndefined();
