@@ -1,7 +1,8 @@
 import { DatabaseSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
-import { toSatelliteError } from '../errors.ts';
+import { SatelliteError, toSatelliteError } from '../errors.ts';
 import { agentIdOf, hasOwnSchema, tooNew, versionOf } from './database.ts';
+import { readHolder } from './lock-holder.ts';
 import { migrations } from './migrations.ts';
 import { checkedTables, damagedRows, defineChecksum } from './row-checksum.ts';
 import { isSealed } from './sealed-json.ts';
@@ -53,12 +54,19 @@ export function verifyStore(path: string): string[] {
     if (damagedPages > 0) findings.push(`pages.body: ${damagedPages} page(s) are not what was written`);
   } catch (thrown) {
     const error = toSatelliteError(thrown);
-    if (error.code === 'STORE_IN_USE' || error.code === 'STORE_TOO_NEW') throw error;
+    if (error.code === 'STORE_IN_USE') throw inUse(path, error);
+    if (error.code === 'STORE_TOO_NEW') throw error;
     findings.push(error.message);
   } finally {
     database?.close();
   }
   return findings;
+}
+
+function inUse(path: string, { code, kind, cause }: SatelliteError): SatelliteError {
+  const holder = readHolder(path) ?? 'it does not say which';
+  const hint = 'Stop it first: a store is looked at while nobody works on it.';
+  return new SatelliteError(`A satellite works on the store ${path}: ${holder}`, { code, kind, hint, cause });
 }
 
 /** An earlier version may not have it yet. */

@@ -10,6 +10,7 @@ import { openDatabase } from '../../../src/store/database.ts';
 import { migrations } from '../../../src/store/migrations.ts';
 import { defineChecksum } from '../../../src/store/row-checksum.ts';
 import { Store } from '../../../src/store/store.ts';
+import { verifyStore } from '../../../src/store/verify.ts';
 import { commitsOf, discovered, newJob, newPath } from './fixtures.ts';
 
 const children: ChildProcess[] = [];
@@ -144,6 +145,15 @@ describe('opening', () => {
     expect(refusalOf(() => new Store(join(path, 'deeper', 'satellite.db'))).code).toBe('STORE_UNUSABLE');
   });
 
+  test('a file system that makes no folder, and says that it does not exist, is no endless loop', () => {
+    const script = `
+      import { openDatabase } from ${JSON.stringify(new URL('../../../src/store/database.ts', import.meta.url).href)};
+      try { openDatabase('/proc/satellite/satellite.db'); } catch (error) { console.log(error.code, error.kind); }`;
+    const args = ['--disable-warning=ExperimentalWarning', '--input-type=module-typescript', '-e', script];
+    const { stdout } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 10_000, killSignal: 'SIGKILL' });
+    expect(stdout).toBe('STORE_UNUSABLE storage\n');
+  });
+
   test('a schema that is not the one that is made is damaged, and the step that fails on it changes nothing', () => {
     const path = newPath();
     mkdirSync(dirname(path), { recursive: true });
@@ -207,6 +217,9 @@ describe('opening', () => {
     const { child, lines } = start('hold', path);
     expect((await lines.next()).value).toBe('open');
     expect(refusalOf(() => new Store(path))).toMatchObject({ code: 'STORE_IN_USE', kind: 'storage' });
+    const looked = refusalOf(() => verifyStore(path));
+    expect(looked).toMatchObject({ code: 'STORE_IN_USE', hint: expect.stringContaining('Stop it first') });
+    expect(looked.message).toContain(`process ${child.pid}`);
     await kill(child);
     const store = new Store(path);
     const second = start('hold', path);
