@@ -220,6 +220,7 @@ export class Daemon {
    */
   async once(): Promise<number> {
     let attempt = 1;
+    let isFirst = true;
     for (;;) {
       try {
         const before = this.#store.jobs.list().length;
@@ -227,7 +228,11 @@ export class Daemon {
         await this.#untilIdle();
         await this.#loop.report();
         const left = this.#store.jobs.list().length;
-        if (taken === 0 && left === 0) return this.#runner.failed;
+        if (taken === 0 && left === 0) {
+          if (isFirst) this.#options.logger.info('SEI has no job for this satellite');
+          return this.#runner.failed;
+        }
+        isFirst = false;
         if (taken === 0 && left >= before) throw notAcknowledged(left);
         attempt = 1;
       } catch (error) {

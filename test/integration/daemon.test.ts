@@ -108,10 +108,11 @@ testBuilt(
   async () => {
     const file = join(folder.path, 'satellite.yml');
     const yml = JSON.parse(readFileSync(file, 'utf8')) as { satellite: object };
-    writeFileSync(file, JSON.stringify({ ...yml, satellite: { ...yml.satellite, schedule: '* * * * * *' } }));
+    writeFileSync(file, JSON.stringify({ ...yml, satellite: { ...yml.satellite, schedule: '* * * * *' } }));
     const preload = new URL('../crash/preload/clock.ts', import.meta.url).href;
-    // Two days forward, four days back.
-    const env = { NODE_OPTIONS: `--import=${preload}`, CRASH_CLOCK_JUMPS: '4000:172800000,8000:-345600000' };
+    // Two days forward, four days back, and from there a minute, in which the schedule is due.
+    const jumps = '4000:172800000,8000:-345600000,12000:60000';
+    const env = { NODE_OPTIONS: `--import=${preload}`, CRASH_CLOCK_JUMPS: jumps };
     const satellite = startWith(env, 'run');
     await satellite.logged('"bySeconds":172800');
     const roundsAt = async (atLeast: number) => {
@@ -121,7 +122,7 @@ testBuilt(
     };
     expect(await roundsAt(sei.requests.list + 2)).toBeLessThan(10_000);
     // The second line of a kind is held back: the date of the others shows it.
-    const earlier = new Date(Date.now() - 172_800_000).toISOString().slice(0, 13);
+    const earlier = new Date(Date.now() - 172_800_000).toISOString().slice(0, 10);
     await satellite.logged(`"timestamp":"${earlier}`);
     expect(await roundsAt(sei.requests.list + 2)).toBeLessThan(10_000);
     await satellite.logged(`"timestamp":"${earlier}`, 'Scan begins');
@@ -151,7 +152,9 @@ testBuilt('what an interrupted support-bundle has left in the data directory is 
     const at = new Date(Date.now() - minutesAgo * 60_000);
     utimesSync(join(dataDir, name), at, at);
   }
-  expect((await start('run', '--once').finished).exitCode).toBe(0);
+  const { exitCode, stderr } = await start('run', '--once').finished;
+  expect(exitCode).toBe(0);
+  expect(stderr).toContain('SEI has no job for this satellite');
   expect(readdirSync(dataDir).filter((name) => name.startsWith('satellite-summary-'))).toEqual([
     'satellite-summary-new',
   ]);

@@ -51,7 +51,7 @@ async function main(): Promise<void> {
 Sign in with ${username} / ${password}. For satellite.yml:
 
 integrations:
-  - id: "1"
+  - id: "4711"
     application: bitbucket_server
     url: ${simulator.url}
     username: ${username}
