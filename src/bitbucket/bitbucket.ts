@@ -104,8 +104,12 @@ export class Bitbucket {
 
   /** Latest moved first; empty for an empty repository in every version. */
   async *branches(repository: RepositoryPath): AsyncGenerator<BitbucketBranch, void, undefined> {
+    for await (const page of this.branchPages(repository)) yield* page.values;
+  }
+
+  async *branchPages(repository: RepositoryPath): AsyncGenerator<Page<BitbucketBranch>, void, undefined> {
     const query = { orderBy: 'MODIFICATION', limit: 1000 };
-    yield* values<BitbucketBranch>(this.client, `${pathOf(repository)}/branches`, query);
+    yield* pages<BitbucketBranch>(this.client, `${pathOf(repository)}/branches`, query);
   }
 
   /**

@@ -3,6 +3,7 @@ import type { BitbucketRepository } from '../bitbucket/types.ts';
 import type { IntegrationConfig } from '../config/config.ts';
 import { repositoryLabel, repositoryPath } from '../crawl/repository-path.ts';
 import { SatelliteError, toSatelliteError } from '../errors.ts';
+import { checkBranches, namesBranches } from './branches.ts';
 import type { Checkup, Leg } from './checkup.ts';
 import { assumedOwnCommits, estimateFirstScan } from './estimate.ts';
 import { count, counted, duration, some } from './format.ts';
@@ -44,7 +45,8 @@ export async function checkFirstScan(checkup: Checkup, leg: Leg, firstScan: Firs
   const begin = { requests: counts.requests, ms: clock.elapsedMs() };
   // The other credentials have logged in with clients of their own.
   const soFar = counts.requests + integration.allCredentials.length - 1;
-  const chosen = spread(selected, sampleSize(rateLimit.requestsPerSecond, soFar));
+  const perSample = maxRequestsPerSample + (namesBranches(metadata) ? 1 : 0);
+  const chosen = spread(selected, sampleSize(rateLimit.requestsPerSecond, soFar, perSample));
   const [first, ...others] = chosen;
   const nothing = first === undefined ? '“Selection” failed' : undefined;
   const span = metadata.backfillDays === 1 ? 'the last day' : `the last ${count(metadata.backfillDays)} days`;
@@ -83,6 +85,14 @@ export async function checkFirstScan(checkup: Checkup, leg: Leg, firstScan: Firs
       readMore(others, (repository) => sampleBoth(bitbucket, repository, window, metadata), samples, tell),
     );
   }
+  if (namesBranches(metadata)) {
+    await leg.step(
+      'branches',
+      'branches',
+      (tell) => checkBranches(bitbucket, metadata.branches, { chosen, selected: selected.length }, tell),
+      { unless: nothing },
+    );
+  }
   await leg.step(
     'first-scan',
     'First scan',
@@ -112,9 +122,9 @@ function perSecond(value: number): string {
   return value < 10 ? String(Number(value.toPrecision(2))) : count(value);
 }
 
-function sampleSize(requestsPerSecond: number | undefined, requestsSoFar: number): number {
-  const inBudget = Math.floor((maxRequests - requestsSoFar) / maxRequestsPerSample);
-  const inTime = Math.floor(((requestsPerSecond ?? Number.POSITIVE_INFINITY) * samplingSeconds) / maxRequestsPerSample);
+function sampleSize(requestsPerSecond: number | undefined, requestsSoFar: number, perSample: number): number {
+  const inBudget = Math.floor((maxRequests - requestsSoFar) / perSample);
+  const inTime = Math.floor(((requestsPerSecond ?? Number.POSITIVE_INFINITY) * samplingSeconds) / perSample);
   return Math.max(1, Math.min(maxSamples, inBudget, inTime));
 }
 

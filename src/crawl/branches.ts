@@ -1,5 +1,4 @@
-import picomatch from 'picomatch';
-import type { BitbucketBranch, BitbucketRepository } from '../bitbucket/types.ts';
+import type { BitbucketRepository } from '../bitbucket/types.ts';
 import { SatelliteError } from '../errors.ts';
 import { defaultBranchRef, emptyTip, findCommitRange, type TipRange } from './commit-range.ts';
 import { crawlRange } from './range-commits.ts';
@@ -90,33 +89,27 @@ interface Plan {
  * read from where they left it.
  */
 async function planBranches(scan: Scan, repository: BitbucketRepository): Promise<Plan> {
-  const { job, store, bitbucket } = scan;
+  const { job, store, bitbucket, branchSelector } = scan;
   const fromMs = windowFromMs(scan, repository, 'commits');
-  const isNamed = matcherOf(scan.integration.metadata.branches);
+  const coveredTip = (ref: string) => store.coverage.tipsBefore(job.integrationId, repository.id, ref, fromMs)[0];
   const named: PlannedBranch[] = [];
   let defaultTip: string | undefined;
   let isEmpty = true;
   for await (const branch of bitbucket.branches(repositoryPath(repository))) {
     isEmpty = false;
+    const isNamed = branchSelector.selects(branch);
     if (branch.isDefault) defaultTip = branch.latestCommit;
-    else if (isNamed(branch)) {
-      const [base] = store.coverage.tipsBefore(job.integrationId, repository.id, branch.id, fromMs);
-      named.push({ ref: branch.id, tip: branch.latestCommit, base: base ?? null });
-    }
+    else if (isNamed) named.push({ ref: branch.id, tip: branch.latestCommit, base: coveredTip(branch.id) ?? null });
   }
+  if (!isEmpty) branchSelector.passedRepository();
   const main = defaultTip === undefined ? undefined : await findCommitRange(scan, repository, defaultTip);
-  const branches = named.map((branch) => ({ ...branch, base: branch.base ?? main?.tip ?? null }));
+  // Where the default branch is missing for one scan, what it had is at SEI all the same.
+  const left = main?.tip ?? (coveredTip(defaultBranchRef) || null);
+  const branches = named.map((branch) => ({ ...branch, base: branch.base ?? left }));
   if (main !== undefined) {
     const { tip, base, firstPage } = main;
     branches.unshift({ ref: defaultBranchRef, tip, base: base ?? null });
     return { branches, firstPage };
   }
   return { branches: isEmpty ? [{ ref: defaultBranchRef, tip: emptyTip, base: emptyTip }] : branches };
-}
-
-/** Names as Bitbucket shows them, full names, or globs; `all` means every branch. */
-function matcherOf(entries: readonly string[]): (branch: BitbucketBranch) => boolean {
-  if (entries.includes('all')) return () => true;
-  const isMatch = picomatch([...entries], { dot: true });
-  return ({ id, displayId }) => entries.includes(displayId) || entries.includes(id) || isMatch(displayId);
 }

@@ -5,6 +5,7 @@ import type { Failure, Job } from '../store/jobs.ts';
 import type { KnownPullRequest } from '../store/pull-requests.ts';
 import type { CoveredTip } from '../store/slices.ts';
 import type { Store } from '../store/store.ts';
+import type { BranchSelector } from './branch-filter.ts';
 import type { CommitFilesReader } from './commit-files.ts';
 import type { GitSource } from './git-source.ts';
 import type { PullRequestRoom } from './pull-request-room.ts';
@@ -18,6 +19,7 @@ export interface Scan {
   readonly clock: Clock;
   readonly commitFiles: CommitFilesReader;
   readonly pullRequestRoom: PullRequestRoom;
+  readonly branchSelector: BranchSelector;
   /** Undefined: everything comes by REST. */
   readonly git?: GitSource | undefined;
   /** Counts and reports a part that could not be read, or not in full, where the crawl can go on without it. */

@@ -5,6 +5,7 @@ import { BitbucketClient } from '../bitbucket/client.ts';
 import type { BitbucketRepository } from '../bitbucket/types.ts';
 import type { Clock } from '../clock.ts';
 import type { IntegrationConfig, SatelliteConfig } from '../config/config.ts';
+import { newBranchSelector } from '../crawl/branch-filter.ts';
 import type { BranchesCursor } from '../crawl/branches.ts';
 import { CommitFilesReader } from '../crawl/commit-files.ts';
 import { crawlCommits } from '../crawl/commits.ts';
@@ -112,6 +113,7 @@ export async function runJob(
     clock,
     commitFiles,
     pullRequestRoom: new PullRequestRoom(integration.rateLimit.maxInFlight),
+    branchSelector: newBranchSelector(integration.metadata.branches),
     git,
     addFailure: (failure, code) => spool.addFailure(failure, { code }),
   };
@@ -204,6 +206,8 @@ async function crawlSlices(
 ): Promise<void> {
   const { job, store, integration } = scan;
   const { logger, signal, monitor } = options;
+  // One that goes on has branches pinned, or read, that are not listed again.
+  const showsAllBranches = job.discoveredAtMs === null;
   if (job.discoveredAtMs === null) await discover(scan, types, options);
   monitor.health.worked('bitbucket_credentials', integration.id);
   killPoint('scan:laid-out');
@@ -241,6 +245,21 @@ async function crawlSlices(
   };
   const concurrency = Math.max(minRepositoriesAtOnce, integration.rateLimit.maxInFlight);
   await inTurns(ids, runRepository, { concurrency, signal });
+  if (showsAllBranches) warnOfBranches(scan, logger);
+}
+
+/** Commits that are not asked for would be missing in silence. It is no failure: the branch may not be there yet. */
+function warnOfBranches({ job, branchSelector }: Scan, logger: Logger): void {
+  const { unmatched, repositories } = branchSelector.seen();
+  for (const entry of unmatched) {
+    logger.warn('The selection of branches is not as it may be meant', {
+      code: 'NAME_NOT_FOUND',
+      warning: `metadata.branches: '${entry}' matches no branch in any repository that the scan has read`,
+      repositories,
+      jobId: job.id,
+      integrationId: job.integrationId,
+    });
+  }
 }
 
 /**

@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { ScratchRepository } from '../simulators/bitbucket/scratch-repository.ts';
 import { gitEnvironment } from '../simulators/git/git.ts';
 import { type TrickyRepository, writeTrickyRepository } from '../simulators/git/tricky-repository.ts';
 import { gitTruth } from '../simulators/git/truth.ts';
@@ -111,6 +113,63 @@ test('globs: the branches they name and the default one, after a forced push as 
     expect(ids(second)).toEqual([rewritten]);
     expect(world.sei.jobs().every(({ failures }) => failures.length === 0)).toBe(true);
     expect(world.sei.violations).toEqual([]);
+  } finally {
+    await world.close();
+  }
+});
+
+/** Two repositories, of which the first alone has a release/1; and what a scan says of the names of branches. */
+async function worldOfTwo(name: string, branches: unknown) {
+  const repositories = [];
+  for (const slug of ['ledger', 'other']) {
+    const scratch = await ScratchRepository.create(join(folder.path, `${name}-${slug}.git`));
+    await scratch.commit({ branch: 'main', files: { a: slug } });
+    if (slug === 'ledger') await scratch.commit({ branch: 'release/1', from: 'main', files: { b: 'b' } });
+    repositories.push({ projectKey: 'PAY', slug, gitDir: scratch.gitDir });
+  }
+  const world = await setUp(repositories, {
+    metadata: { ...wholeHistory, fetch_prs: false, fetch_tags: false, branches },
+  });
+  const warnings = () =>
+    world.logged
+      .filter(({ fields }) => (fields as { code?: string } | undefined)?.code === 'NAME_NOT_FOUND')
+      .map(({ level, fields }) => `${level} ${(fields as { warning: string }).warning}`);
+  return { ...world, warnings };
+}
+
+test('a scan says once of each name that no repository has a branch for it', async () => {
+  const world = await worldOfTwo('names', ['main', 'release/*', 'nonexistent-branch', 'releese/*']);
+  try {
+    const jobId = world.sei.addJob({ integrationId });
+    expect(await world.runOnce()).toBe(0);
+    expect(world.warnings()).toEqual(
+      ['nonexistent-branch', 'releese/*'].map(
+        (entry) => `warn metadata.branches: '${entry}' matches no branch in any repository that the scan has read`,
+      ),
+    );
+    expect(world.sei.ingested(jobId).commits).toHaveLength(3);
+  } finally {
+    await world.close();
+  }
+});
+
+test('a scan that goes on after a restart says nothing of names: it lists the rest of the repositories only', async () => {
+  const world = await worldOfTwo('restart', ['release/*']);
+  try {
+    world.bitbucket.fault({ match: '/other/branches', hang: true, times: 1 });
+    const jobId = world.sei.addJob({ integrationId });
+    const daemon = await world.newDaemon();
+    const ended = daemon.once().catch(() => undefined);
+    const { requests } = world.bitbucket;
+    for (let waits = 0; (requests.counts['raw-diff'] ?? 0) < 2 && waits < 500; waits++) await delay(10);
+    await delay(50);
+    await daemon.stop();
+    await ended;
+    world.bitbucket.resetRequests();
+    expect(await world.runOnce()).toBe(0);
+    expect(requests.counts).toMatchObject({ branches: 1 });
+    expect(world.sei.ingested(jobId).commits).toHaveLength(3);
+    expect(world.warnings()).toEqual([]);
   } finally {
     await world.close();
   }

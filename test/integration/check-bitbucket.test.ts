@@ -110,13 +110,21 @@ describe('Bitbucket', () => {
         caps: { repositories: 5 },
       },
       integration: {
-        metadata: { repos: ['PAY/repository-3', 'PAY/repository-55', 'repository-56'], backfill_days: 9_999 },
+        metadata: {
+          repos: ['PAY/repository-*', 'PAY/repository-55', 'repository-56'],
+          branches: 'develp',
+          backfill_days: 9_999,
+        },
       },
     });
     const checked = await world.check();
     expect(world.bitbucket.requests.total).toBeLessThanOrEqual(30);
     expect(checked.step('get-repositories').detail).toBe('40 repositories and more visible');
     // The one is asked for by its address, the other cannot be.
-    expect([checked.exitCode, checked.trouble]).toEqual([0, ['repos warning NAME_NOT_CHECKED']]);
+    const trouble = ['repos warning NAME_NOT_CHECKED', 'branches warning NAME_NOT_FOUND'];
+    expect([checked.exitCode, checked.trouble]).toEqual([0, trouble]);
+    expect(checked.step('branches').detail).toMatch(
+      /^develp: matches no branch in the [2-5] repositories looked at, of 40$/,
+    );
   });
 });

@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { ScratchRepository } from '../simulators/bitbucket/scratch-repository.ts';
 import { checkWorld } from './support/check-world.ts';
 
 describe('names in repos and projects', () => {
@@ -55,5 +57,55 @@ describe('names in repos and projects', () => {
     await using world = await checkWorld({ integration: { metadata } });
     const checked = await world.check();
     expect([checked.exitCode, checked.trouble]).toEqual([78, ['selection failed SELECTION_EMPTY']]);
+  });
+});
+
+describe('names in branches', () => {
+  test('those that are there are found with a request, and cost none where they are not asked for', async () => {
+    await using world = await checkWorld({ integration: { metadata: { branches: ['ma*', 'refs/heads/main'] } } });
+    const checked = await world.check();
+    expect([checked.exitCode, checked.trouble]).toEqual([0, []]);
+    expect(checked.step('branches').detail).toBe('2 of 2 found: ma*, refs/heads/main');
+    expect(world.bitbucket.requests.counts).toMatchObject({ branches: 1 });
+    for (const metadata of [{ branches: 'all' }, { branches: ['develp'], fetch_commits: false }]) {
+      await using other = await checkWorld({ integration: { metadata } });
+      expect((await other.check()).steps('branches')).toEqual([]);
+      expect(other.bitbucket.requests.counts).not.toHaveProperty('branches');
+    }
+  });
+
+  test('those that no repository has are a warning with the nearest name', async () => {
+    const metadata = { branches: ['main', '[main', 'nonexistent-branch'] };
+    await using world = await checkWorld({ integration: { metadata } });
+    const checked = await world.check();
+    expect([checked.exitCode, checked.trouble]).toEqual([0, ['branches warning NAME_NOT_FOUND']]);
+    expect(checked.step('branches')).toMatchObject({
+      detail: '[main, nonexistent-branch: match no branch in the 3 repositories looked at, of 4',
+      hint: 'Did you mean main?',
+    });
+    expect(world.bitbucket.requests.counts).toMatchObject({ branches: 4 });
+  });
+
+  test('a pattern is held against the beginnings of names, and a list that is cut is told', async () => {
+    await using world = await checkWorld({
+      bitbucket: { caps: { branches: 2 } },
+      integration: { metadata: { branches: 'releese/*', repos: ['ledger'] } },
+    });
+    const ledger = new ScratchRepository(join(world.folder, 'ledger.git'));
+    await ledger.commit(...['1', '2'].map((name) => ({ branch: `release/${name}`, from: 'main', files: { name } })));
+    const checked = await world.check();
+    expect(checked.step('branches')).toMatchObject({
+      status: 'warning',
+      detail:
+        'releese/*: matches no branch in the 1 repository; of PAY/ledger only the branches that moved last were looked at',
+      hint: 'Did you mean release/*?',
+    });
+    expect(world.bitbucket.requests.counts).toMatchObject({ branches: 1 });
+  });
+
+  test('in repositories none of which can be read, the step fails as the others do', async () => {
+    await using world = await checkWorld({ integration: { metadata: { branches: 'develp', repos: 'ledger' } } });
+    world.bitbucket.refuseRepository('PAY', 'ledger', 'permission401');
+    expect((await world.check()).step('branches')).toMatchObject({ status: 'failed', code: 'BITBUCKET_FORBIDDEN' });
   });
 });

@@ -1,3 +1,4 @@
+import { newBranchSelector } from '../../../src/crawl/branch-filter.ts';
 import { CommitFilesReader } from '../../../src/crawl/commit-files.ts';
 import { PullRequestRoom } from '../../../src/crawl/pull-request-room.ts';
 import type { Crawled, Scan, SliceCrawl } from '../../../src/crawl/scan.ts';
@@ -33,6 +34,7 @@ export function scanOf({
   const scan: Scan = {
     job: stored,
     integration: integration(config),
+    branchSelector: newBranchSelector(config.metadata?.branches ?? []),
     bitbucket,
     store,
     clock,
