@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, open, rm, stat, statfs } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { access, stat, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { SatelliteError } from '../errors.ts';
+import { danglingLink, tryToWrite } from '../ops/folder.ts';
 import { inspectStore } from '../store/inspect.ts';
 import type { Checkup } from './checkup.ts';
 import { bytes } from './format.ts';
@@ -23,24 +23,12 @@ export async function checkDataDirectory(checkup: Checkup, dataDir: string, stor
 async function tryFolder(dataDir: string, tell: Tell): Promise<void> {
   const existing = await nearestExisting(dataDir);
   try {
-    if (existing === dataDir) await writeSomething(dataDir);
+    if (existing === dataDir) await tryToWrite(dataDir);
     else await access(existing, constants.W_OK | constants.X_OK);
   } catch (cause) {
     throw notWritable(dataDir, existing, cause);
   }
   tell({ detail: existing === dataDir ? `${dataDir} can be written` : `${dataDir} will be made in ${existing}` });
-}
-
-/** Permissions alone do not tell: a file system may be full or read-only. */
-async function writeSomething(folder: string): Promise<void> {
-  const path = join(folder, `.check-${randomBytes(6).toString('hex')}`);
-  try {
-    await using file = await open(path, 'wx', 0o600);
-    await file.writeFile('check\n');
-    await file.sync();
-  } finally {
-    await rm(path, { force: true });
-  }
 }
 
 /** The folder itself, or the first one above it that is there. */
@@ -49,13 +37,19 @@ async function nearestExisting(path: string): Promise<string> {
     if ((await stat(path)).isDirectory()) return path;
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    if (code === 'ENOENT' && dirname(path) !== path) return nearestExisting(dirname(path));
-    throw notWritable(path, path, cause);
+    if (code !== 'ENOENT' || dirname(path) === path) throw notWritable(path, path, cause);
+    const dangling = danglingLink(path);
+    if (dangling !== undefined) throw unusable(dangling, cause);
+    return nearestExisting(dirname(path));
   }
-  throw new SatelliteError(`${path} is a file, not a folder`, { code: 'DATA_DIR_UNUSABLE', kind: 'storage', hint });
+  throw unusable(`${path} is a file, not a folder`);
 }
 
 const hint = 'Point satellite.data_dir to a folder that the user of the satellite may write to.';
+
+function unusable(message: string, cause?: unknown): SatelliteError {
+  return new SatelliteError(message, { code: 'DATA_DIR_UNUSABLE', kind: 'storage', hint, cause });
+}
 
 function notWritable(dataDir: string, existing: string, cause: unknown): SatelliteError {
   const { code = '', message } = cause as NodeJS.ErrnoException;

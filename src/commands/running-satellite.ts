@@ -49,7 +49,7 @@ async function pathOf({ config }: ConfigOption): Promise<string | undefined> {
 
 /** That of a configuration that names none. */
 export function usualDataDir(): Promise<string> {
-  return dataDirOf(undefined, { configPath: process.cwd(), env: process.env, cwd: process.cwd() });
+  return dataDirOf(undefined, { folder: process.cwd(), env: process.env, cwd: process.cwd() });
 }
 
 /** @throws SatelliteError `LISTEN_OFF` */

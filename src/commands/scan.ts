@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Command, InvalidArgumentError } from 'commander';
@@ -14,6 +14,7 @@ import { ControlLoop, notAcknowledged } from '../jobs/control-loop.ts';
 import { progressLine } from '../jobs/job-progress.ts';
 import { JobRunner } from '../jobs/job-runner.ts';
 import { ownJob } from '../jobs/own-job.ts';
+import { makeFolder, tryToWrite } from '../ops/folder.ts';
 import { createLogger, type ProcessLogger } from '../ops/logger.ts';
 import { Monitor } from '../ops/monitor.ts';
 import { showProgress } from '../ops/progress-display.ts';
@@ -46,7 +47,7 @@ export function registerScan(program: Command, redactor: Redactor): void {
     .requiredOption('-i, --integration <id>', 'the integration to scan')
     .option('--from <time>', 'begin of the window (default: end of the last scan, or a full scan)', timeMs)
     .option('--to <time>', 'end of the window (default: now)', timeMs)
-    .option('-o, --out <folder>', 'write the page files there and push nothing')
+    .option('-o, --out <folder>', 'write the page files there and push nothing', folderName)
     .action(async (options: ScanOptions) => {
       process.exitCode = await scan(options, redactor);
     });
@@ -80,6 +81,7 @@ async function scan(options: ScanOptions, redactor: Redactor): Promise<number> {
   const { env } = process;
   for (const warning of networkWarnings(config, env)) logger.warn('Network', { code: 'NETWORK_WARNING', warning });
   checkNetworkConfig({ ...config, integrations: [integration] }, env);
+  if (options.out !== undefined) await makeReady(resolve(options.out));
   const stopped = stopSignal();
   const clock = systemClock;
   const monitor = new Monitor({ clock, version: satelliteVersion(env) });
@@ -210,10 +212,19 @@ function printTotals(store: Store, jobId: string): void {
 function intoFolder(folder: string) {
   return async ({ relativePath, content }: PagePush) => {
     const file = join(folder, relativePath);
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, content);
+    try {
+      makeFolder(dirname(file));
+      await writeFile(file, content);
+    } catch (cause) {
+      throw unusable(folder, cause);
+    }
     return { destination: 'file', records: [{ uri: pathToFileURL(file).href }] };
   };
+}
+
+function folderName(text: string): string {
+  if (text === '') throw new InvalidArgumentError('name a folder');
+  return text;
 }
 
 /** ISO 8601 or epoch milliseconds. */
@@ -239,7 +250,7 @@ function assertWindow({ from, to }: ScanOptions, nowMs: number): void {
 async function assertUnused(folder: string): Promise<void> {
   const entries = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
-    throw error;
+    throw unusable(folder, error);
   });
   const used = entries.filter((entry) => (dataTypes as readonly string[]).includes(entry));
   if (used.length === 0) return;
@@ -247,5 +258,24 @@ async function assertUnused(folder: string): Promise<void> {
     code: 'FOLDER_IN_USE',
     kind: 'config',
     hint: 'Name another folder, or remove them.',
+  });
+}
+
+/** Hours of crawling must not end with a folder that takes nothing. */
+async function makeReady(folder: string): Promise<void> {
+  try {
+    makeFolder(folder);
+    await tryToWrite(folder);
+  } catch (cause) {
+    throw unusable(folder, cause);
+  }
+}
+
+function unusable(folder: string, cause: unknown): SatelliteError {
+  return new SatelliteError(`${folder} cannot take the pages: ${(cause as Error).message}`, {
+    code: 'FOLDER_UNUSABLE',
+    kind: 'storage',
+    hint: 'Name a folder with --out that you may write to and that has room.',
+    cause,
   });
 }

@@ -1,4 +1,4 @@
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type {
   Config,
   Credentials,
@@ -14,6 +14,8 @@ import type { RawConfig, RawIntegration, RawMetadata, RawProxy, RawSatellite, Ra
 /** What was worked out beside the plain data. */
 export interface Resolved {
   readonly path: string;
+  /** What relative paths are relative to. */
+  readonly folder: string;
   readonly dataDir: string;
   readonly seiUrl: string;
   readonly integrations: readonly ResolvedIntegration[];
@@ -32,7 +34,7 @@ export function buildConfig(raw: RawConfig, resolved: Resolved): Config {
   return {
     path: resolved.path,
     satellite: satelliteOf(raw.satellite, resolved),
-    integrations: resolved.integrations.map((integration) => integrationOf(integration, resolved.path)),
+    integrations: resolved.integrations.map((integration) => integrationOf(integration, resolved.folder)),
   };
 }
 
@@ -49,7 +51,7 @@ function satelliteOf(raw: RawSatellite, resolved: Resolved): SatelliteConfig {
     log: raw.log,
     push: { maxPageBytes: raw.push.max_page_bytes },
     store: { maxBytes: raw.store.max_bytes },
-    tls: tlsOf(raw.tls, resolved.path),
+    tls: tlsOf(raw.tls, resolved.folder),
     ...(listen !== undefined && listen !== 'off' && { listen }),
     ...(proxy && { proxy }),
   };
@@ -68,8 +70,8 @@ function proxyOf(raw: RawProxy): ProxyConfig | undefined {
   };
 }
 
-function tlsOf(raw: RawTls, configPath: string): TlsConfig {
-  const absolute = (path: string) => resolve(dirname(configPath), path);
+function tlsOf(raw: RawTls, folder: string): TlsConfig {
+  const absolute = (path: string) => resolve(folder, path);
   return {
     ...(raw.ca_file !== undefined && { caFile: absolute(raw.ca_file) }),
     ...(raw.cert_file !== undefined && { certFile: absolute(raw.cert_file) }),
@@ -77,7 +79,7 @@ function tlsOf(raw: RawTls, configPath: string): TlsConfig {
   };
 }
 
-function integrationOf(resolved: ResolvedIntegration, configPath: string): IntegrationConfig {
+function integrationOf(resolved: ResolvedIntegration, folder: string): IntegrationConfig {
   const { raw, url, credentials, repos, projects } = resolved;
   const requestsPerSecond = raw.rate_limit.requests_per_second;
   return {
@@ -85,7 +87,7 @@ function integrationOf(resolved: ResolvedIntegration, configPath: string): Integ
     url,
     credentials: credentials[0],
     allCredentials: credentials,
-    tls: { ...tlsOf(raw.tls, configPath), insecure: raw.tls.insecure },
+    tls: { ...tlsOf(raw.tls, folder), insecure: raw.tls.insecure },
     rateLimit: {
       ...(requestsPerSecond !== undefined && { requestsPerSecond }),
       maxInFlight: raw.rate_limit.max_in_flight,

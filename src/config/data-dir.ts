@@ -1,15 +1,15 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 
 const SYSTEM_DATA_DIR = '/var/lib/satellite';
 
 /** What the file says (relative to the file), else systemd's folder, else the system's where it can be written, else one here. */
 export async function dataDirOf(
   given: string | undefined,
-  options: { readonly configPath: string; readonly env: NodeJS.ProcessEnv; readonly cwd: string },
+  options: { readonly folder: string; readonly env: NodeJS.ProcessEnv; readonly cwd: string },
 ): Promise<string> {
-  if (given) return resolve(dirname(options.configPath), given);
+  if (given) return resolve(options.folder, given);
   const fromSystemd = options.env.STATE_DIRECTORY?.split(':')[0];
   if (fromSystemd) return resolve(fromSystemd);
   if (await isWritableFolder(SYSTEM_DATA_DIR)) return SYSTEM_DATA_DIR;

@@ -1,3 +1,4 @@
+import { baseFolder } from './base-folder.ts';
 import { buildConfig } from './build.ts';
 import { checkIntegrations, checkSatellite } from './check.ts';
 import type { Config } from './config.ts';
@@ -70,8 +71,9 @@ async function interpret(path: string, file: ReadConfig, options: LoadOptions): 
     return { found, files: [] };
   }
   const visibility = visibleOf(parsed.root, file.text);
+  const folder = baseFolder(path, options.cwd);
   const named = normalise(parsed.root, options.env, visibility.discretion);
-  const whole = await readSecretFiles(named.root, { configPath: path, env: options.env });
+  const whole = await readSecretFiles(named.root, { folder, env: options.env });
   const secret = secretsIn(whole.root);
   // What is not ours is left out of the tree by now, and may hold secrets all the same.
   const others = secretsIn(parsed.root).secrets.filter((text) => !text.includes('${'));
@@ -83,15 +85,15 @@ async function interpret(path: string, file: ReadConfig, options: LoadOptions): 
   const raw = valid.data as RawConfig;
   const checked = checkIntegrations(raw, sound);
   const satellite = checkSatellite(raw, whole.root, sound);
-  const pems = await checkPemFiles(raw, path, sound);
+  const pems = await checkPemFiles(raw, folder, sound);
   const found = [
     ...sofar,
     ...[...checked.found, ...satellite.found, ...pems].map((finding) => pointed(finding, whole.root)),
     ...(file.open && visibility.discretion.holdsSecrets ? [readableByOthersWarning(path)] : []),
   ];
   if (found.some(isError)) return { found, visibility, files: whole.files };
-  const dataDir = await dataDirOf(raw.satellite.data_dir, { configPath: path, env: options.env, cwd: options.cwd });
-  const config = buildConfig(raw, { path, dataDir, seiUrl: satellite.url, integrations: checked.integrations });
+  const dataDir = await dataDirOf(raw.satellite.data_dir, { folder, env: options.env, cwd: options.cwd });
+  const config = buildConfig(raw, { path, folder, dataDir, seiUrl: satellite.url, integrations: checked.integrations });
   return { config, found, visibility, files: [...whole.files, ...pemFilesOf(config)] };
 }
 

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Config } from './config.ts';
 import { errnoOf } from './errno.ts';
 import { type Finding, fault } from './problem.ts';
@@ -16,7 +16,7 @@ interface PemFile {
 /** Looked at when the program starts rather than when the first connection fails. */
 export async function checkPemFiles(
   raw: Partial<RawConfig>,
-  configPath: string,
+  folder: string,
   sound: (path: Path) => boolean,
 ): Promise<readonly Finding[]> {
   const owners: readonly (readonly [Path, RawTls | undefined])[] = [
@@ -26,7 +26,7 @@ export async function checkPemFiles(
     ),
   ];
   const files = owners.filter(([at, tls]) => tls && sound(at)).flatMap(([at, tls]) => namedIn(tls ?? {}, at));
-  const found = await Promise.all(files.map((file) => checkPemFile(file, resolve(dirname(configPath), file.name))));
+  const found = await Promise.all(files.map((file) => checkPemFile(file, resolve(folder, file.name))));
   return found.filter((finding) => finding !== undefined);
 }
 

@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { dirname, isAbsolute, join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { errnoOf } from './errno.ts';
 import { withoutLineEnd } from './line-end.ts';
 import { writableByOthers } from './mode.ts';
@@ -17,8 +17,8 @@ export interface SecretFiles {
 }
 
 export interface Surroundings {
-  /** Absolute path of the config file: relative names are relative to its folder. */
-  readonly configPath: string;
+  /** Relative names are relative to it: that of the config file, as a rule. */
+  readonly folder: string;
   /** `CREDENTIALS_DIRECTORY` of systemd is looked into first. */
   readonly env: NodeJS.ProcessEnv;
 }
@@ -109,9 +109,9 @@ async function readSecret(name: string, surroundings: Surroundings): Promise<Sec
   };
 }
 
-function placesOf(name: string, { configPath, env }: Surroundings): readonly string[] {
+function placesOf(name: string, { folder, env }: Surroundings): readonly string[] {
   if (isAbsolute(name)) return [name];
-  const beside = join(dirname(configPath), name);
+  const beside = join(folder, name);
   return env.CREDENTIALS_DIRECTORY ? [join(env.CREDENTIALS_DIRECTORY, name), beside] : [beside];
 }
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import PQueue from 'p-queue';
+import { makeFolder } from '../ops/folder.ts';
 
 /** Each takes memory for the names of all objects that it receives, and a place at the server for as long as it lasts. */
 const maxFetches = 2;
@@ -149,7 +150,7 @@ export class Clones {
 
   /** A repository that does not fit is not downloaded again and again to find that out. */
   markTooLarge({ path }: ClonePlace): void {
-    mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
+    makeFolder(join(path, '..'), 0o700);
     writeFileSync(`${path}.too-large`, String(this.#options.maxBytes));
   }
 

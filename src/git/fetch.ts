@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { BitbucketClient } from '../bitbucket/client.ts';
 import { SatelliteError } from '../errors.ts';
+import { makeFolder } from '../ops/folder.ts';
 import { type ClonePlace, type Clones, tidied } from './clones.ts';
 import { runGit } from './git-process.ts';
 import { Relay } from './relay.ts';
@@ -50,7 +51,7 @@ export async function fetchClone(clones: Clones, place: ClonePlace, remote: Remo
     if (isNew) {
       const path = `${place.path}.new`;
       rmSync(path, { recursive: true, force: true });
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      makeFolder(dirname(path), 0o700);
       const args = ['clone', '--bare', '--quiet', '--no-tags', '--template=', '--', relay.url, path];
       await runGit({ args, cwd: dirname(path), signal, config });
       await pack(path, signal, false);

@@ -181,6 +181,8 @@ function relativePathOf({ dataType, number }: PageKey): string {
 /** Nothing is lost by waiting for a new key, a missing route or a certificate; failing the job would lose its pages. */
 function waitForOperator(error: SatelliteError): SatelliteError {
   if (error.kind === 'bug' || error.kind === 'retryable' || error.kind === 'throttled') return error;
+  // The disk of a folder that somebody waits for: SEI's answers are never of this kind.
+  if (error.kind === 'storage') return error;
   return new SatelliteError(error.message, {
     code: error.code,
     kind: 'throttled',

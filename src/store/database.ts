@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { isDeepStrictEqual } from 'node:util';
 import { fileError, SatelliteError, toSatelliteError } from '../errors.ts';
+import { makeFolder } from '../ops/folder.ts';
 import { killPoint } from '../ops/kill-point.ts';
 import { readHolder, writeHolder } from './lock-holder.ts';
 import { migrations } from './migrations.ts';
@@ -21,7 +22,7 @@ import { damagedValue } from './sealed-json.ts';
 export function openDatabase(path: string): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
-    if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    if (path !== ':memory:') makeFolder(dirname(path), 0o700);
     database = new DatabaseSync(path);
     database.exec(
       `PRAGMA locking_mode = EXCLUSIVE;

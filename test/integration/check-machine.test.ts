@@ -1,4 +1,4 @@
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from '@jest/globals';
@@ -21,6 +21,17 @@ describe('the data directory', () => {
       78,
       '/dev/null/satellite cannot be written: a part of the path is a file',
     ]);
+  });
+
+  test.each(['', '/below'])('that is a link to a volume that is not mounted%s', async (below) => {
+    await using world = await checkWorld({ satellite: { data_dir: `volume${below}` } });
+    const link = join(world.folder, 'volume');
+    await symlink('/no/such/volume', link);
+    const checked = await world.check();
+    expect([checked.exitCode, checked.trouble]).toEqual([78, ['data-directory failed DATA_DIR_UNUSABLE']]);
+    expect(checked.step('data-directory').detail).toBe(
+      `${link} is a link to /no/such/volume, which is not there: is its volume mounted?`,
+    );
   });
 
   test('on a file system that takes nothing', async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, rename } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, rename, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
@@ -109,6 +109,22 @@ describe('the data directory', () => {
     const { dir, path } = await configFile(minimal('', 'data_dir: store'));
     const { config } = await loadConfig({ path, env: { STATE_DIRECTORY: '/srv/x' }, cwd: '/' });
     expect(config.satellite.dataDir).toBe(join(dir, 'store'));
+  });
+
+  test('of a configuration out of a pipe is relative to the working directory, and so are the files that it names', async () => {
+    const text = minimal('tls: {ca_file: ca.pem}', 'data_dir: ./store');
+    const { dir, path } = await configFile(text.replace('api_key: secret-1', 'api_key_file: key'));
+    const cwd = join(dir, 'cwd');
+    await mkdir(cwd);
+    await writeFile(join(cwd, 'key'), 'secret-1', { mode: 0o600 });
+    await writeFile(join(cwd, 'ca.pem'), '-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n');
+    await using file = await open(path);
+    for (const name of [`/dev/fd/${file.fd}`, `/proc/self/fd/${file.fd}`]) {
+      const { config, files } = await loadConfig({ path: name, env: {}, cwd });
+      expect(config.satellite.dataDir).toBe(join(cwd, 'store'));
+      expect(files).toEqual([name, join(cwd, 'key'), join(cwd, 'ca.pem')]);
+      expect(config.integrations[0]?.tls.caFile).toBe(join(cwd, 'ca.pem'));
+    }
   });
 
   test('is the first folder that systemd names', async () => {

@@ -173,6 +173,12 @@ describe('a push that fails', () => {
     },
   );
 
+  test('because the disk of a folder does not take the page ends it: whoever scans into it waits for that', async () => {
+    const error = failure('storage');
+    const { outcome, clock } = await run([error]);
+    expect([outcome, clock.sleeps]).toEqual([error, []]);
+  });
+
   test('because SEI will never take the page ends it; the page stays', async () => {
     const error = failure('bug', 413);
     const { outcome, attempts, store } = await run([error]);
