@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { LoadedConfig } from '../config/load.ts';
+import { checkNetworkConfig } from '../http/network-warnings.ts';
 import type { Redactor } from '../ops/redact.ts';
-import { addHelpSections, configEnvironment } from './help.ts';
+import { addHelpSections, configEnvironment, networkEnvironment } from './help.ts';
 import { type ConfigOption, configOption, load } from './load.ts';
 
 export function registerValidate(program: Command, redactor: Redactor): void {
@@ -13,6 +14,8 @@ export function registerValidate(program: Command, redactor: Redactor): void {
     .action(async (options: ConfigOption & { strict?: boolean }) => {
       const loaded = await load(options, redactor, options.strict === true);
       process.stderr.write(warningsOf(loaded));
+      // As `run` does at its start: what that refuses is not valid.
+      checkNetworkConfig(loaded.config, process.env);
       process.stdout.write(summaryOf(loaded));
     });
   addHelpSections(command, {
@@ -24,7 +27,7 @@ overlooks them. \`satellite check\` tries the servers, too.`,
       'satellite validate --strict --config satellite.yml',
       'HARNESS_API_KEY=x BITBUCKET_API_KEY=x satellite validate --config satellite.yml',
     ],
-    environment: [...configEnvironment, 'any other'],
+    environment: [...configEnvironment, ...networkEnvironment, 'any other'],
     exitCodes: [[0, 'it can be used'], 64, 78],
   });
 }
