@@ -1,4 +1,4 @@
-import { type AddressFault, type HttpUrl, parseHttpUrl } from './http-url.ts';
+import { type AddressFault, type HttpUrl, isReadable, parseHttpUrl } from './http-url.ts';
 
 export interface BitbucketUrl {
   /** Base URL with the context path, without a trailing slash. */
@@ -10,6 +10,8 @@ export interface BitbucketUrl {
   /** Something behind the base was dropped. */
   readonly shortened: boolean;
   readonly hasLogin: boolean;
+  /** The credentials would cross a network in clear text. */
+  readonly readable: boolean;
 }
 
 /** Pages of Bitbucket's own that an address may have been copied from; the context path ends before them. */
@@ -86,6 +88,7 @@ function resultOf(url: HttpUrl, { end, repo, project }: Place): BitbucketUrl {
     url: [url.origin, ...url.segments.slice(0, end).map(encodeURIComponent)].join('/'),
     shortened: end < url.segments.length,
     hasLogin: url.hasLogin,
+    readable: isReadable(url),
     ...(repo !== undefined && { repo }),
     ...(project !== undefined && { project }),
   };

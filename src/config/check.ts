@@ -80,6 +80,7 @@ function resolveIntegration(raw: RawIntegration, path: Path, found: Finding[]): 
       }),
     );
   }
+  if (url.readable) found.push(withoutTls([...path, 'url'], 'the credentials'));
   if (url.hasLogin) found.push(loginIgnored([...path, 'url']));
   const filtered = raw.metadata.repos.length + raw.metadata.projects.length > 0;
   const only = url.repo ?? url.project;
@@ -121,15 +122,13 @@ export function checkSatellite(
     const expected = 'url: the base URL of SEI for your cluster, for example https://app.harness.io/gratis/sei/api';
     found.push(finding('warning', 'URL_DEFAULT', path, `missing: the old default ${url.url} is used`, { expected }));
   }
-  if (url.readable) {
-    found.push(
-      finding('warning', 'URL_WITHOUT_TLS', path, 'over http the API key can be read on the way', {
-        expected: 'https',
-      }),
-    );
-  }
+  if (url.readable) found.push(withoutTls(path, 'the API key'));
   if (url.hasLogin) found.push(loginIgnored(path));
   return { url: url.url, found };
+}
+
+function withoutTls(path: Path, what: string): Finding {
+  return finding('warning', 'URL_WITHOUT_TLS', path, `over http ${what} can be read on the way`, { expected: 'https' });
 }
 
 function loginIgnored(path: Path): Finding {

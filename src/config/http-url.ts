@@ -39,6 +39,11 @@ export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname);
 }
 
+/** Whether what is sent there crosses a network in clear text. */
+export function isReadable({ secure, hostname }: HttpUrl): boolean {
+  return !secure && !isLoopback(hostname);
+}
+
 function faultOfText(text: string): AddressFault | undefined {
   if (/\s/.test(text)) return { problem: 'there is a space in this URL' };
   if (text.includes('\\'))

@@ -9,7 +9,10 @@ import { visibleByGuess } from './visible-by-guess.ts';
 /** More than that nobody reads at once. */
 const MAX_SHOWN = 20;
 
-/** Findings with their places: what stops the start before the rest, both in the order of the file; one for each key. */
+/**
+ * Findings with their places: what stops the start before the rest, both in the order of the file; one for each key,
+ * and a note.
+ */
 export function locate(
   file: string,
   text: string,
@@ -49,7 +52,9 @@ function byWeight(one: Finding, other: Finding): number {
 function firstOfEach(found: readonly Finding[]): readonly Finding[] {
   const seen = new Set<string>();
   return found.filter((finding) => {
-    const key = finding.path.length === 0 ? `${finding.code} ${finding.span?.start}` : formatPath(finding.path);
+    const place = finding.path.length === 0 ? `${finding.code} ${finding.span?.start}` : formatPath(finding.path);
+    // A note is about what is done with the value as it is, which a warning leaves so.
+    const key = finding.severity === 'note' ? `note ${place}` : place;
     if (seen.has(key)) return false;
     seen.add(key);
     return true;

@@ -1,4 +1,4 @@
-import { type AddressFault, isLoopback, parseHttpUrl } from './http-url.ts';
+import { type AddressFault, isReadable, parseHttpUrl } from './http-url.ts';
 
 export interface SeiUrl {
   /** Without a trailing slash and without `/v1`, which the calls add themselves. */
@@ -19,6 +19,6 @@ export function parseSeiUrl(text: string): SeiUrl | AddressFault {
   return {
     url: [url.origin, ...path].join('/'),
     hasLogin: url.hasLogin,
-    readable: !url.secure && !isLoopback(url.hostname),
+    readable: isReadable(url),
   };
 }
