@@ -2,12 +2,14 @@ import { validate as validateCron } from 'node-cron';
 import { parseBitbucketUrl } from './bitbucket-url.ts';
 import type { AddressFault } from './http-url.ts';
 import { parseListenAddress } from './listen.ts';
+import { pathFault } from './path-fault.ts';
 import { parseSeiUrl } from './sei-url.ts';
 
 /** The formats that the schema names: what is wrong with a value, or undefined for a good one. */
 export const formats: Readonly<Record<string, (value: string) => AddressFault | undefined>> = {
   cron: cronFault,
   'listen-address': listenFault,
+  path: pathFault,
   'proxy-host': proxyHostFault,
   'sei-url': (value) => onlyFault(parseSeiUrl(value)),
   'bitbucket-url': (value) => onlyFault(parseBitbucketUrl(value)),
@@ -20,14 +22,16 @@ function onlyFault(parsed: AddressFault | { readonly url: string }): AddressFaul
 const CRON_FIELDS = ['minute', 'hour', 'day of the month', 'month', 'day of the week'];
 
 function cronFault(value: string): AddressFault | undefined {
-  if (validateCron(value)) return undefined;
   const fields = value.trim().split(/\s+/);
-  const names = fields.length === 6 ? ['second', ...CRON_FIELDS] : CRON_FIELDS;
-  if (fields.length !== names.length) {
+  // node-cron takes six, the first of them for seconds: `* * * * * *` would scan every second.
+  if (fields.length !== CRON_FIELDS.length + 1 && validateCron(value)) return undefined;
+  if (fields.length !== CRON_FIELDS.length) {
     const count = fields.length === 1 ? 'one field' : `${fields.length} fields`;
-    return { problem: `a cron expression with ${count}` };
+    const rest = fields.slice(1).join(' ');
+    const isMeant = fields.length === CRON_FIELDS.length + 1 && fields[0] === '0' && validateCron(rest);
+    return { problem: `a cron expression with ${count}`, ...(isMeant && { suggestion: rest }) };
   }
-  const wrong = names.filter(
+  const wrong = CRON_FIELDS.filter(
     (_name, index) => !validateCron(fields.map((field, at) => (at === index ? field : '*')).join(' ')),
   );
   return {

@@ -3,7 +3,7 @@ import { expectedBy } from './expected.ts';
 import { interpolate } from './interpolate.ts';
 import { squash } from './names.ts';
 import { nearest } from './nearest.ts';
-import { isPlaceholder } from './placeholder.ts';
+import { isPlaceholder, isPlaceholderSecret } from './placeholder.ts';
 import { type Finding, fault, finding } from './problem.ts';
 import { type Schema, typesOf } from './schema.ts';
 import type { Path, ScalarNode, TreeNode } from './tree.ts';
@@ -30,7 +30,8 @@ export function readLeaf(node: ScalarNode, schema: Schema, path: Path, env: Node
     const found = fault('TOO_LONG', path, 'far too long', { span: node, expected: expectedBy(schema) });
     return { node: { ...value, text: '', value: '' }, found: [found] };
   }
-  if (typeof value.value === 'string' && isPlaceholder(value.text)) {
+  const isLeftIn = isPlaceholder(value.text) || (schema.writeOnly === true && isPlaceholderSecret(value.text));
+  if (typeof value.value === 'string' && isLeftIn) {
     const found = fault('PLACEHOLDER', path, 'a placeholder was left in', { span: node, expected: expectedBy(schema) });
     return { node: value, found: [found] };
   }

@@ -3,6 +3,8 @@ import { isAbsolute, join } from 'node:path';
 import { errnoOf } from './errno.ts';
 import { withoutLineEnd } from './line-end.ts';
 import { writableByOthers } from './mode.ts';
+import { pathFault } from './path-fault.ts';
+import { isPlaceholderSecret } from './placeholder.ts';
 import { type Finding, fault } from './problem.ts';
 import { configSchema, resolveSchema, type Schema } from './schema.ts';
 import { type Entry, entryOf, isEmpty, type MapNode, type Path, type TreeNode } from './tree.ts';
@@ -61,15 +63,20 @@ export async function readSecretFiles(root: TreeNode, surroundings: Surroundings
       );
       return undefined;
     }
+    const secret = (text: string, isStandIn: boolean): Entry => {
+      const value = { kind: 'scalar', start, end, text, value: text, filled: true, isStandIn } as const;
+      return { key, keySpan: entry.keySpan, value };
+    };
+    const standIn = secret('unread', true);
+    // The schema's format says what is wrong with the name.
+    if (pathFault(entry.value.value)) return standIn;
     const result = await readSecret(entry.value.value, surroundings);
     if ('path' in result) files.push(result.path);
-    if ('problem' in result)
-      found.push(
-        fault('SECRET_FILE', [...path, entry.key], result.problem, { span: entry.value, expected: result.expected }),
-      );
-    // A stand-in, so that the missing secret is not reported a second time.
-    const text = 'text' in result ? result.text : 'unread';
-    return { key, keySpan: entry.keySpan, value: { kind: 'scalar', start, end, text, value: text, filled: true } };
+    if ('text' in result) return secret(result.text, false);
+    found.push(
+      fault('SECRET_FILE', [...path, entry.key], result.problem, { span: entry.value, expected: result.expected }),
+    );
+    return standIn;
   };
 
   return { root: await visit(root, configSchema(), []), found, files };
@@ -82,16 +89,22 @@ type SecretRead =
 async function readSecret(name: string, surroundings: Surroundings): Promise<SecretRead> {
   for (const path of placesOf(name, surroundings)) {
     try {
-      const { size, mode } = await stat(path);
-      if (size > MAX_BYTES)
+      const stats = await stat(path);
+      // Before its size: that of a directory says nothing. Pipes and devices are what /dev/fd/3 and <(…) lead to.
+      if (stats.isDirectory()) return { path, ...unreadable('EISDIR') };
+      if (!stats.isFile() && !stats.isFIFO() && !stats.isCharacterDevice())
+        return { path, problem: 'this is not a file', expected: 'a file with the secret in it' };
+      if (stats.size > MAX_BYTES)
         return {
           path,
           problem: 'this file is too large for a secret',
           expected: 'a file with the secret and nothing else',
         };
-      if (writableByOthers(mode))
+      if (writableByOthers(stats.mode))
         return { path, problem: `others than its owner can write this file; run: chmod 600 ${path}` };
       const text = withoutLineEnd((await readFile(path, 'utf8')).replace(/^\uFEFF/, ''));
+      if (isPlaceholderSecret(text))
+        return { path, problem: 'a placeholder was left in this file', expected: 'a file with the secret in it' };
       if (text !== '') return { path, text };
       return { path, problem: 'this file is empty', expected: 'a file with the secret in it' };
     } catch (error) {

@@ -54,6 +54,7 @@ export function secretsIn(root: TreeNode): FoundSecrets {
         visit(value, below, [...path, key], isGuessed);
       }
     } else if (schema.writeOnly === true) {
+      if (node.isStandIn === true) return;
       if (node.text.length >= shortestSecret) secrets.add(node.text);
       else if (node.text !== '') found.push(tooShort(node, path));
       if (node.text.length >= shortestSecret && !isDistinct(node.text)) found.push(tooCommon(node, path));

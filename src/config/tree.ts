@@ -34,6 +34,8 @@ export interface ScalarNode extends Span {
   readonly commented?: boolean;
   /** Some of it came from the environment or from a file: there is nothing to see at its place. */
   readonly filled?: boolean;
+  /** Of a secret that could not be read, so that it is not missed as well: there is nothing to say about it. */
+  readonly isStandIn?: boolean;
 }
 
 /** Keys and list indexes from the root, in the spelling of the schema. */

@@ -110,8 +110,9 @@ testBuilt(
     const yml = JSON.parse(readFileSync(file, 'utf8')) as { satellite: object };
     writeFileSync(file, JSON.stringify({ ...yml, satellite: { ...yml.satellite, schedule: '* * * * *' } }));
     const preload = new URL('../crash/preload/clock.ts', import.meta.url).href;
-    // Two days forward, four days back, and from there a minute, in which the schedule is due.
-    const jumps = '4000:172800000,8000:-345600000,12000:60000';
+    // Two days forward, four days back, and from there minutes: one may find the scan before still running.
+    const minutes = [12, 16, 20, 24, 28].map((second) => `${second}000:60000`);
+    const jumps = ['4000:172800000', '8000:-345600000', ...minutes].join();
     const env = { NODE_OPTIONS: `--import=${preload}`, CRASH_CLOCK_JUMPS: jumps };
     const satellite = startWith(env, 'run');
     await satellite.logged('"bySeconds":172800');

@@ -124,13 +124,17 @@ test('the configuration comes from the Secret, readable by its owner, at the pla
   ]);
 });
 
-test('the configuration in the Secret is valid', async () => {
+test('the configuration in the Secret is valid with secrets of your own, and refused with those it comes with', async () => {
   const scratch = await mkdtemp(join(tmpdir(), 'satellite-secret-'));
   try {
     const { stringData } = manifest<Manifest & { stringData: { 'config.yml': string } }>('Secret');
     const path = join(scratch, 'config.yml');
-    await writeFile(path, stringData['config.yml'], { mode: 0o400 });
-    expect(await satellite(['validate', '--config', path])).toMatchObject({ exitCode: 0 });
+    const text = stringData['config.yml'];
+    await writeFile(path, text.replaceAll('CHANGE-ME', 'a-key-5f1c'), { mode: 0o600 });
+    expect(await satellite(['validate', '--config', path])).toMatchObject({ exitCode: 0, stderr: '' });
+    await writeFile(path, text);
+    const { exitCode, stderr } = await satellite(['validate', '--config', path]);
+    expect([exitCode, stderr.match(/a placeholder was left in/g)?.length]).toEqual([78, 2]);
   } finally {
     await rm(scratch, { recursive: true });
   }
