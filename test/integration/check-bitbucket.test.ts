@@ -15,7 +15,7 @@ describe('Bitbucket', () => {
   });
 
   test('whose name nobody knows', async () => {
-    await using world = await checkWorld({ integration: { url: 'http://bitbucket.invalid' } });
+    await using world = await checkWorld({ integration: { url: 'https://bitbucket.invalid' } });
     const checked = await world.check();
     expect([checked.exitCode, checked.trouble]).toEqual([69, ['name-resolution failed BITBUCKET_NAME_UNKNOWN']]);
   });
