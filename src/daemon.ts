@@ -229,18 +229,22 @@ export class Daemon {
         await this.#loop.report();
         const left = this.#store.jobs.list().length;
         if (taken === 0 && left === 0) {
-          if (isFirst) this.#options.logger.info('SEI has no job for this satellite');
+          if (isFirst && before === 0) this.#options.logger.info('SEI has no job for this satellite');
           return this.#runner.failed;
         }
         isFirst = false;
         if (taken === 0 && left >= before) throw notAcknowledged(left);
         attempt = 1;
       } catch (error) {
+        isFirst = false;
         this.#logCycleError(error);
         // Whoever waits for that sets the store aside, and begins again.
         if (toSatelliteError(error).code === 'STORE_DAMAGED') throw error;
         const isRefused = error instanceof SatelliteError && error.kind === 'auth';
-        if (isRefused || attempt >= onceAttempts) throw error;
+        if (isRefused) throw error;
+        // Of what was taken all the same nobody else could make anything.
+        await this.#untilIdle();
+        if (attempt >= onceAttempts) throw error;
         await this.#options.clock.sleep(attempt++ * 5_000, this.#abort.signal);
       }
     }

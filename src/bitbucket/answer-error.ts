@@ -89,8 +89,8 @@ export function answerError(answer: Answer, nowMs: number): SatelliteError {
   if (statusCode >= 300 && statusCode < 400) {
     return error('Redirected to another server, which is not followed', {
       code: 'BITBUCKET_REDIRECTED',
-      // One that was renamed under our hands is found under its new name by the next job.
-      kind: isOfRepository(url) ? 'gone' : 'config',
+      // One that was renamed under our hands is found under its new name by the next job. It is not gone for all that.
+      kind: isOfRepository(url) ? 'permission' : 'config',
       hint: 'Set the url of the integration to the final base URL of Bitbucket: a redirect to another host would carry the credentials there.',
     });
   }

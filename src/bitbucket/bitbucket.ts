@@ -26,6 +26,9 @@ const jsonMayDo = new Set([
   'BITBUCKET_REQUEST_REFUSED',
 ]);
 
+/** What was cut or refused on its way once may be whole in the next scan. */
+const mayComeWhole = new Set(['BITBUCKET_DIFF_INCOMPLETE', 'BITBUCKET_REQUEST_REFUSED', 'BITBUCKET_FORBIDDEN']);
+
 /** What stands before the server may refuse a text for what is in it; where it is the server, JSON is no other matter. */
 function mayJsonDo({ code, statusCode }: SatelliteError): boolean {
   return jsonMayDo.has(code) || (code === 'BITBUCKET_FORBIDDEN' && statusCode === 403);
@@ -158,18 +161,22 @@ export class Bitbucket {
    * answer may be cut.
    *
    * @throws SatelliteError `BITBUCKET_ROUTE_UNKNOWN`, retryable: this server has sent raw diffs before, does not know them
-   * now, and the other form is cut
+   * now, and the other form is cut; what the raw diff failed with, where it may be whole later and the other form is cut
    */
   async commitFiles(repository: RepositoryPath, commit: BitbucketCommit): Promise<CommitFiles> {
-    let raw = this.#rawDiffKnown ? await this.#tryRawDiff(repository, commit) : undefined;
-    if (raw !== undefined && !(raw instanceof SatelliteError)) return raw;
-    const counted = await this.#jsonDiff(repository, commit);
+    const first = this.#rawDiffKnown ? await this.#tryRawDiff(repository, commit) : undefined;
+    if (first !== undefined && !(first instanceof SatelliteError)) return first;
+    const counted = await this.#jsonDiff(repository, commit).catch((error) => {
+      // Whoever cuts the one form cuts the other: then it is of this diff that the first one speaks.
+      throw first?.code === 'BITBUCKET_DIFF_INCOMPLETE' && error.kind === 'retryable' ? first : error;
+    });
     if (!counted.truncated) return counted;
     // What is counted here is kept for ever and SEI never corrects it: what is cut short is taken only where there is
     // no other form now, and never was on this server.
-    raw ??= await this.#tryRawDiff(repository, commit);
+    const raw = first ?? (await this.#tryRawDiff(repository, commit));
     if (!(raw instanceof SatelliteError)) return raw;
     if (raw.code === 'BITBUCKET_ROUTE_UNKNOWN' && this.client.hasSentRawDiff) throw suddenlyUnknown(raw);
+    if (mayComeWhole.has(raw.code)) throw raw;
     return counted;
   }
 
@@ -252,6 +259,8 @@ function suddenlyUnknown(cause: SatelliteError): SatelliteError {
     kind: 'retryable',
     cause,
     ...(cause.url === undefined ? {} : { url: cause.url }),
+    // It is also what a gateway says that blocks a text: then it is a matter of this diff.
+    ...(cause.statusCode === 406 ? { statusCode: 406 } : {}),
   });
 }
 

@@ -109,9 +109,10 @@ const maxFailedScans = 3;
  */
 function isOfThisDiff(error: unknown): error is SatelliteError {
   if (!(error instanceof SatelliteError) || error.code === 'BITBUCKET_ANSWER_UNREADABLE') return false;
-  const { kind, statusCode } = error;
-  if (kind === 'retryable') return statusCode !== undefined || error.code === 'BITBUCKET_TIMEOUT';
-  return statusCode !== undefined && (kind === 'bug' || (kind === 'permission' && statusCode === 403));
+  const { code, kind, statusCode } = error;
+  if (code === 'BITBUCKET_TIMEOUT' || code === 'BITBUCKET_DIFF_INCOMPLETE') return true;
+  if (statusCode === undefined) return false;
+  return kind === 'retryable' || kind === 'bug' || statusCode === 403 || statusCode === 406;
 }
 
 class LastingDiffError extends SatelliteError {

@@ -201,8 +201,7 @@ export class ControlLoop {
       try {
         await this.#report(job);
       } catch (error) {
-        // Where nobody answers, or the key is refused, the others would fare no better.
-        if (!(error instanceof SatelliteError) || error.statusCode === undefined || error.kind === 'auth') throw error;
+        if (!(error instanceof SatelliteError) || !isOfThisReport(error)) throw error;
         refused ??= error;
       }
     }
@@ -254,6 +253,12 @@ export class ControlLoop {
     const integrations = new Set(open.map(({ integrationId }) => integrationId));
     return integrations.size < maxRunningJobs && open.length < maxOpenJobs;
   }
+}
+
+/** SEI, or a gateway, has looked at it and will not have it; elsewise the others would fare no better. */
+function isOfThisReport({ code, kind, statusCode }: SatelliteError): boolean {
+  if (code === 'SEI_ANSWER_UNREADABLE' || code === 'SEI_REPORT_TOO_LARGE') return true;
+  return kind === 'bug' || kind === 'gone' || kind === 'config' || statusCode === 500;
 }
 
 export function notAcknowledged(jobs: number): SatelliteError {

@@ -81,7 +81,7 @@ describe('what an answer means', () => {
     ['a proxy without an upstream', 502, html, 'retryable', 'SERVER_ERROR'],
     ['overload', 503, html, 'retryable', 'SERVER_ERROR'],
     ['a slow upstream', 504, '', 'retryable', 'SERVER_ERROR'],
-    ['a repository that has moved out of reach', 307, '', 'gone', 'REDIRECTED'],
+    ['a repository that has moved out of reach', 307, '', 'permission', 'REDIRECTED'],
   ])('%s (%i)', (_name, statusCode, body, kind, code) => {
     expect(errorOf(statusCode, body)).toMatchObject({ kind, code: `BITBUCKET_${code}`, statusCode, url });
   });
@@ -151,7 +151,7 @@ interface RegistryEntry {
 /** The sheet's table, written once more and by what it says rather than by how the code goes about it. */
 function kindByTheTable({ status, exception = '' }: RegistryEntry): ErrorKind {
   const byStatus: Readonly<Record<number, ErrorKind>> = {
-    307: 'gone',
+    307: 'permission',
     400: 'bug',
     401: exception.endsWith('.AuthorisationException') ? 'permission' : 'auth',
     404: exception === '' ? 'unsupported' : 'gone',

@@ -307,6 +307,36 @@ describe('the files of a commit', () => {
   const cutDiff = { ...jsonDiff, truncated: true };
   const text = { 'content-type': 'text/plain' };
 
+  test.each([
+    ['was refused', 403, 'BITBUCKET_FORBIDDEN'],
+    ['was refused as a request', 400, 'BITBUCKET_REQUEST_REFUSED'],
+  ])(
+    'that the server cut short are not taken where the raw diff %s on its way: it may be whole later',
+    async (_name, status, code) => {
+      raw('c', 'p').reply(status, 'blocked');
+      json('c').reply(200, cutDiff);
+      await expect(bitbucket().commitFiles(ledger, commit('c', 'p'))).rejects.toMatchObject({ code });
+    },
+  );
+
+  const textWithoutItsEnd = rawDiff.slice(0, -10);
+
+  test('that broke off on their way are not taken from JSON that the server cut short', async () => {
+    raw('c', 'p').times(3).reply(200, textWithoutItsEnd, text);
+    json('c').reply(200, cutDiff);
+    await expect(bitbucket().commitFiles(ledger, commit('c', 'p'))).rejects.toMatchObject({
+      code: 'BITBUCKET_DIFF_INCOMPLETE',
+    });
+  });
+
+  test('that break off in both forms are a matter of this diff', async () => {
+    raw('c', 'p').times(3).reply(200, textWithoutItsEnd, text);
+    json('c').times(6).reply(200, '{"diffs": [', { 'content-type': 'application/json' });
+    await expect(bitbucket().commitFiles(ledger, commit('c', 'p'))).rejects.toMatchObject({
+      code: 'BITBUCKET_DIFF_INCOMPLETE',
+    });
+  });
+
   test('that the server cut short are marked', async () => {
     raw('c', 'p').reply(404, unknownRouteJson);
     json('c').reply(200, cutDiff);

@@ -152,7 +152,8 @@ describe('a diff that fails', () => {
   });
 
   test.each([
-    ['breaks off in its text', bitbucketError('DIFF_INCOMPLETE', 'retryable', 200)],
+    ['breaks off in its text', bitbucketError('DIFF_INCOMPLETE', 'retryable')],
+    ['is there in no form', bitbucketError('ROUTE_UNKNOWN', 'unsupported', 406)],
     ['is refused by something before the server', bitbucketError('FORBIDDEN', 'permission', 403)],
     ['is refused as a request', bitbucketError('REQUEST_REFUSED', 'bug', 400)],
   ])('so it is with one that %s', async (_name, error) => {

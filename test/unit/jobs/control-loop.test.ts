@@ -437,25 +437,43 @@ describe('reporting', () => {
     sei.offer('next');
     const { report } = sei;
     sei.report = async (jobs) => {
-      if (jobs.some(({ id }) => id === 'large')) sei.fail('report', 413);
+      if (jobs.some(({ id }) => id === 'large')) sei.fail('report', 400);
       return report.call(sei, jobs);
     };
-    await expect(loop.cycle()).rejects.toMatchObject({ statusCode: 413 });
+    await expect(loop.cycle()).rejects.toMatchObject({ statusCode: 400 });
     expect(ids(store)).toEqual(['large', 'next']);
   });
 
-  test.each([401, undefined])('after one that is answered with %s the others are not tried', async (status) => {
+  test('one in whose place a gateway answers with a page of its own keeps no other from being acknowledged', async () => {
     const { loop, sei, store } = setUp();
-    for (const id of ['a', 'b']) store.jobs.add(newJob(id));
-    if (status === undefined) {
-      sei.report = () => {
-        sei.calls.push('report');
-        return Promise.reject(new SatelliteError('no answer', { code: 'SEI_TIMEOUT', kind: 'retryable' }));
-      };
-    } else sei.fail('report', status);
-    await expect(loop.report()).rejects.toBeInstanceOf(SatelliteError);
-    expect(sei.calls).toEqual(['report']);
+    for (const id of ['blocked', 'good']) {
+      store.jobs.add(newJob(id));
+      store.jobs.setDone(id, 1, { result: {} });
+    }
+    const { report } = sei;
+    sei.report = async (jobs) => {
+      if (jobs.every(({ id }) => id !== 'blocked')) return report.call(sei, jobs);
+      throw new SatelliteError('HTML', { code: 'SEI_ANSWER_UNREADABLE', kind: 'retryable' });
+    };
+    await expect(loop.cycle()).rejects.toMatchObject({ code: 'SEI_ANSWER_UNREADABLE' });
+    expect(ids(store)).toEqual(['blocked']);
   });
+
+  test.each([401, 429, 503, undefined])(
+    'after one that is answered with %s the others are not tried',
+    async (status) => {
+      const { loop, sei, store } = setUp();
+      for (const id of ['a', 'b']) store.jobs.add(newJob(id));
+      if (status === undefined) {
+        sei.report = () => {
+          sei.calls.push('report');
+          return Promise.reject(new SatelliteError('no answer', { code: 'SEI_TIMEOUT', kind: 'retryable' }));
+        };
+      } else sei.fail('report', status);
+      await expect(loop.report()).rejects.toBeInstanceOf(SatelliteError);
+      expect(sei.calls).toEqual(['report']);
+    },
+  );
 
   test('the next process reports what this one left, with the same id', async () => {
     const store = new Store(':memory:');
