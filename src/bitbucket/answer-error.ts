@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type ErrorDetails, SatelliteError } from '../errors.ts';
+import { redirectHost } from '../http/redirect.ts';
 import { parseRetryAfterMs } from '../http/retry.ts';
 import { cut } from '../ops/cut.ts';
 
@@ -87,7 +88,7 @@ export function answerError(answer: Answer, nowMs: number): SatelliteError {
     });
   }
   if (statusCode >= 300 && statusCode < 400) {
-    return error('Redirected to another server, which is not followed', {
+    return error(`Redirected to ${redirectHost(headers.location, url)}, which is not followed`, {
       code: 'BITBUCKET_REDIRECTED',
       // One that was renamed under our hands is found under its new name by the next job. It is not gone for all that.
       kind: isOfRepository(url) ? 'permission' : 'config',

@@ -68,7 +68,7 @@ function wording(
     case 'SELF_SIGNED':
       return {
         problem: `The certificate of ${name} is self-signed${certificate ? ` (${certificate.subject})` : ''}`,
-        hint: `Save it as PEM (openssl s_client -showcerts -connect ${name}), make sure that it is the right one, and name the file in ca_file of ${section}.`,
+        hint: `Save it as PEM (openssl s_client -showcerts -connect ${name} </dev/null), make sure that it is the right one, and name the file in ca_file of ${section}.`,
       };
     case 'UNKNOWN_AUTHORITY':
       return {

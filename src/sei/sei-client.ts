@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Got, OptionsOfTextResponseBody } from 'got';
 import type { Clock } from '../clock.ts';
 import type { SatelliteConfig } from '../config/config.ts';
@@ -8,6 +9,7 @@ import { networkError } from '../http/network-error.ts';
 import type { Probing } from '../http/probing.ts';
 import { proxyAnswerError } from '../http/proxy-error.ts';
 import type { ProxyServer } from '../http/proxy-server.ts';
+import { redirectHost } from '../http/redirect.ts';
 import { parseRetryAfterMs } from '../http/retry.ts';
 import type { RequestObserver } from '../ops/monitor.ts';
 import { scanController } from './handle.ts';
@@ -193,7 +195,7 @@ export class SeiClient {
     if (statusCode >= 200 && statusCode < 300) return body;
     throw (
       proxyAnswerError({ statusCode, headers, url }, this.#proxy) ??
-      statusError(statusCode, headers['retry-after'], url, this.#clock.now())
+      statusError(statusCode, headers, url, this.#clock.now())
     );
   }
 }
@@ -234,9 +236,9 @@ function pushBody(facts: object, content: Uint8Array): Buffer {
   return body;
 }
 
-function statusError(statusCode: number, retryAfter: string | undefined, url: string, nowMs: number): SatelliteError {
+function statusError(statusCode: number, headers: IncomingHttpHeaders, url: string, nowMs: number): SatelliteError {
   const error = (message: string, code: string, kind: SatelliteError['kind'], hint?: string) => {
-    const retryAfterMs = parseRetryAfterMs(retryAfter, nowMs);
+    const retryAfterMs = parseRetryAfterMs(headers['retry-after'], nowMs);
     return new SatelliteError(`${message} (${statusCode})`, {
       code,
       kind,
@@ -275,7 +277,7 @@ function statusError(statusCode: number, retryAfter: string | undefined, url: st
   }
   if (statusCode >= 300 && statusCode < 400) {
     return error(
-      'Redirected to another server, which is not followed',
+      `Redirected to ${redirectHost(headers.location, url)}, which is not followed`,
       'SEI_REDIRECTED',
       'config',
       'Set satellite.url to the final base URL, or see which gateway sends to a login page: a redirect would carry the key there.',

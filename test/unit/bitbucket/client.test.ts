@@ -436,7 +436,9 @@ describe('a redirect', () => {
     nock(origin).get(`${rest}/x`).reply(302, '', { location });
     nock(origin).get(`${rest}/diff`).reply(302, '', { location });
     const { client } = setUp();
-    expect(await errorOf(client.getJson('x'))).toMatchObject({ code: 'BITBUCKET_REDIRECTED', kind: 'config' });
+    const redirected = await errorOf(client.getJson('x'));
+    expect(redirected).toMatchObject({ code: 'BITBUCKET_REDIRECTED', kind: 'config' });
+    expect(redirected.message).toContain(`Redirected to ${new URL(location, origin).host}, which`);
     expect(await errorOf(client.streamText('diff', {}, textOf))).toMatchObject({ code: 'BITBUCKET_REDIRECTED' });
   });
 });

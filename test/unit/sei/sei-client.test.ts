@@ -222,6 +222,9 @@ describe('what an answer means', () => {
 
   test('a redirect to another host is not followed: the key stays here', async () => {
     sei().post(`${callback}/register`).reply(307, '', { location: 'https://elsewhere.example.net/register' });
-    expect(await errorOf(client().register(handle))).toMatchObject({ statusCode: 307 });
+    expect(await errorOf(client().register(handle))).toMatchObject({
+      statusCode: 307,
+      message: 'Redirected to elsewhere.example.net, which is not followed (307)',
+    });
   });
 });
