@@ -60,7 +60,8 @@ async function readBytes(path: string): Promise<{ bytes: Uint8Array; mode: numbe
     file = await open(path, 'r');
     const stats = await file.stat();
     if (stats.isDirectory()) throw isDirectory(path);
-    if (stats.size > MAX_BYTES) throw unreadable(`${path}: ${stats.size} bytes, and a configuration has ${MAX_BYTES} at most`);
+    if (stats.size > MAX_BYTES)
+      throw unreadable(`${path}: too large for a configuration (${stats.size} > ${MAX_BYTES} bytes)`);
     return { bytes: await file.readFile(), mode: stats.isFile() ? stats.mode : undefined };
   } catch (error) {
     if (error instanceof ConfigError) throw error;
