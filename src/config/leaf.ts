@@ -30,7 +30,7 @@ export function readLeaf(node: ScalarNode, schema: Schema, path: Path, env: Node
     const found = fault('TOO_LONG', path, 'far too long', { span: node, expected: expectedBy(schema) });
     return { node: { ...value, text: '', value: '' }, found: [found] };
   }
-  const isLeftIn = isPlaceholder(value.text) || (isOfAccount(schema, path) && isPlaceholderSecret(value.text));
+  const isLeftIn = isPlaceholder(value.text) || (schema.writeOnly === true && isPlaceholderSecret(value.text, path));
   if (typeof value.value === 'string' && isLeftIn) {
     const found = fault('PLACEHOLDER', path, 'a placeholder was left in', { span: node, expected: expectedBy(schema) });
     return { node: value, found: [found] };
@@ -38,11 +38,6 @@ export function readLeaf(node: ScalarNode, schema: Schema, path: Path, env: Node
   const fallback = schema['x-otherwise'];
   if (fallback !== undefined && typeof value.value === 'string') return choiceOrFallback(value, schema, fallback, path);
   return { node: coerce(value, schema), found: [] };
-}
-
-/** A proxy may well have a word for its password; no account is locked by that. */
-function isOfAccount({ writeOnly }: Schema, path: Path): boolean {
-  return writeOnly === true && !path.includes('proxy');
 }
 
 /** A choice where the vendor's image takes unknown words for its default. */

@@ -1,4 +1,5 @@
 import { squash } from './names.ts';
+import type { Path } from './tree.ts';
 
 /** `<ACCOUNT_ID>` and the like, left in from a sample, alone or inside an address. */
 export function isPlaceholder(text: string): boolean {
@@ -12,7 +13,10 @@ const wordsLeftIn = new RegExp(
   `^(?:(?:change|replace)me|(?:enter|insert|put)?your(?:${named})*(?:key|password|secret|token)(?:here)?|x{4,}|\\*{4,})$`,
 );
 
-/** `CHANGE-ME`, `your_api_key`, `xxxx`: nobody's secret. For other values than secrets these may be names. */
-export function isPlaceholderSecret(text: string): boolean {
-  return wordsLeftIn.test(squash(text.trim()));
+/**
+ * `CHANGE-ME`, `your_api_key`, `xxxx`: nobody's secret. For other values than secrets these may be names, and a proxy may
+ * well have a word for its password: no account is locked by that.
+ */
+export function isPlaceholderSecret(text: string, path: Path): boolean {
+  return !path.includes('proxy') && wordsLeftIn.test(squash(text.trim()));
 }

@@ -70,7 +70,7 @@ export async function readSecretFiles(root: TreeNode, surroundings: Surroundings
     const standIn = secret('unread', true);
     // The schema's format says what is wrong with the name.
     if (pathFault(entry.value.value)) return standIn;
-    const result = await readSecret(entry.value.value, surroundings);
+    const result = await readSecret(entry.value.value, path, surroundings);
     if ('path' in result) files.push(result.path);
     if ('text' in result) return secret(result.text, false);
     found.push(
@@ -86,7 +86,7 @@ type SecretRead =
   | { readonly path: string; readonly text: string }
   | { readonly path?: string; readonly problem: string; readonly expected?: string };
 
-async function readSecret(name: string, surroundings: Surroundings): Promise<SecretRead> {
+async function readSecret(name: string, at: Path, surroundings: Surroundings): Promise<SecretRead> {
   for (const path of placesOf(name, surroundings)) {
     try {
       const stats = await stat(path);
@@ -103,7 +103,7 @@ async function readSecret(name: string, surroundings: Surroundings): Promise<Sec
       if (writableByOthers(stats.mode))
         return { path, problem: `others than its owner can write this file; run: chmod 600 ${path}` };
       const text = withoutLineEnd((await readFile(path, 'utf8')).replace(/^\uFEFF/, ''));
-      if (isPlaceholderSecret(text))
+      if (isPlaceholderSecret(text, at))
         return { path, problem: 'a placeholder was left in this file', expected: 'a file with the secret in it' };
       if (text !== '') return { path, text };
       return { path, problem: 'this file is empty', expected: 'a file with the secret in it' };

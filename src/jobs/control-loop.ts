@@ -58,11 +58,12 @@ export class ControlLoop {
     await this.#announce();
     await this.#giveBackLost();
     // Before a new job begins, so that it finds the coverage of those that are done.
-    const hasDone = store.jobs.list().some(({ doneAtMs }) => doneAtMs !== null);
-    const refusedBefore = hasDone ? await this.#reportAll() : undefined;
+    const done = store.jobs.list().filter(({ doneAtMs }) => doneAtMs !== null);
+    const refusedBefore = await this.#reportEach(done);
     const taken = await this.#takeJobs();
     this.#options.runner.startWaiting();
-    const refused = (await this.#reportAll()) ?? refusedBefore;
+    const reported = new Set(done.map(({ id }) => id));
+    const refused = (await this.#reportEach(store.jobs.list().filter(({ id }) => !reported.has(id)))) ?? refusedBefore;
     if (refused !== undefined) throw refused;
     this.#assertAcknowledged();
     return taken;
@@ -185,7 +186,7 @@ export class ControlLoop {
    * @throws SatelliteError the first that came of it, once all that can be told is told
    */
   async report(): Promise<void> {
-    const refused = await this.#reportAll();
+    const refused = await this.#reportEach(this.#options.store.jobs.list());
     if (refused !== undefined) throw refused;
   }
 
@@ -195,9 +196,9 @@ export class ControlLoop {
    *
    * @returns what came first of those that were refused
    */
-  async #reportAll(): Promise<SatelliteError | undefined> {
+  async #reportEach(jobs: readonly Job[]): Promise<SatelliteError | undefined> {
     let refused: SatelliteError | undefined;
-    for (const job of this.#options.store.jobs.list()) {
+    for (const job of jobs) {
       try {
         await this.#report(job);
       } catch (error) {

@@ -46,3 +46,14 @@ test('what stands in for a secret that cannot be read is no secret', async () =>
   await expect(loadConfig({ path, cwd: dir, env: {}, onSecrets })).rejects.toThrow('there is no such file');
   expect([...told]).toEqual(['sei-key-1']);
 });
+
+test('a proxy may have a word for its password, in a file as well; an account may not', async () => {
+  const proxy = 'proxy:\n  host: proxy.example.com\n  port: 3128\n  username: us\n  password_file: key\n';
+  const withProxy = await configFile(minimal('', proxy));
+  await writeFile(join(withProxy.dir, 'key'), 'changeme\n', { mode: 0o600 });
+  const { config } = await loadConfig({ path: withProxy.path, cwd: withProxy.dir, env: {} });
+  expect(config.satellite.proxy).toMatchObject({ password: 'changeme' });
+  const { dir, path } = await configFile(text);
+  await writeFile(join(dir, 'key'), 'changeme\n', { mode: 0o600 });
+  await expect(loadConfig({ path, cwd: dir, env: {} })).rejects.toThrow('a placeholder was left in this file');
+});
