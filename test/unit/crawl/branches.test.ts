@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { newBranchSelector } from '../../../src/crawl/branch-filter.ts';
 import { crawlCommits } from '../../../src/crawl/commits.ts';
 import { Store } from '../../../src/store/store.ts';
-import { commitsOf, discovered, newJob } from '../store/fixtures.ts';
+import { covering } from './covering.ts';
 import { bitbucketError, FakeBitbucket, ledger } from './fake-bitbucket.ts';
 import { drain, scanOf, sent } from './scan-of.ts';
 
@@ -78,15 +78,6 @@ describe('what a crawl has shown of the named branches', () => {
 });
 
 describe('a new branch, while the default branch is missing for one scan', () => {
-  /** A store in which a scan that ended at 900 has covered this tip of the default branch. */
-  function covering(tip: string): Store {
-    const store = new Store(':memory:');
-    discovered(store, newJob('before', { toMs: 900 }), [ledger.id]);
-    store.slices.finish(commitsOf('before', ledger.id), 'done', [{ ref: 'HEAD', tip }]);
-    store.acknowledge('before');
-    return store;
-  }
-
   function withoutDefault(): FakeBitbucket {
     const bitbucket = released();
     bitbucket.branchList = bitbucket.branchList.filter(({ isDefault }) => !isDefault);
@@ -94,7 +85,7 @@ describe('a new branch, while the default branch is missing for one scan', () =>
   }
 
   test('is read from where the default branch was covered', async () => {
-    const { steps, covered } = await scanned(withoutDefault(), ['release/*'], covering('c3'), 900).crawl();
+    const { steps, covered } = await scanned(withoutDefault(), ['release/*'], covering({ 900: 'c3' }), 900).crawl();
     expect(sent(steps)).toEqual(['r1']);
     expect(covered).toEqual([{ ref: 'refs/heads/release/1', tip: 'r1' }]);
   });
@@ -103,13 +94,13 @@ describe('a new branch, while the default branch is missing for one scan', () =>
     ['what was covered is gone', 'gone', 900],
     ['it was covered after the begin of the window only', 'c3', 800],
   ])('is read as a whole where %s', async (_name, tip, fromMs) => {
-    const { steps } = await scanned(withoutDefault(), ['release/*'], covering(tip), fromMs).crawl();
+    const { steps } = await scanned(withoutDefault(), ['release/*'], covering({ 900: tip }), fromMs).crawl();
     expect(sent(steps)).toEqual(['r1', 'c3', 'c2', 'c1']);
   });
 
   test('is read as a whole where it was empty, which is no commit to ask for', async () => {
     const bitbucket = withoutDefault();
-    const { steps } = await scanned(bitbucket, ['release/*'], covering(''), 900).crawl();
+    const { steps } = await scanned(bitbucket, ['release/*'], covering({ 900: '' }), 900).crawl();
     expect(sent(steps)).toEqual(['r1', 'c3', 'c2', 'c1']);
     expect(bitbucket.calls.filter((call) => call.endsWith('no such commit'))).toEqual([]);
   });

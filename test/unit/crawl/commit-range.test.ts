@@ -4,6 +4,7 @@ import { findCommitRange } from '../../../src/crawl/commit-range.ts';
 import { crawlCommits } from '../../../src/crawl/commits.ts';
 import { Store } from '../../../src/store/store.ts';
 import { commitsOf, discovered, newJob } from '../store/fixtures.ts';
+import { covering } from './covering.ts';
 import { bitbucketError, FakeBitbucket, ledger } from './fake-bitbucket.ts';
 import { drain, scanOf, sent } from './scan-of.ts';
 
@@ -12,19 +13,6 @@ function straightLine(): FakeBitbucket {
   const bitbucket = new FakeBitbucket();
   for (let n = 1; n <= 6; n++) bitbucket.commit(`c${n}`, n === 1 ? [] : [`c${n - 1}`], n * 100, 'main');
   return bitbucket;
-}
-
-/** A store in which scans that ended at these times have covered these tips. */
-function covering(tips: Readonly<Record<number, string>>): Store {
-  const store = new Store(':memory:');
-  for (const [toMs, tip] of Object.entries(tips)) {
-    const id = `covered ${tip}`;
-    discovered(store, newJob(id, { toMs: Number(toMs) }), [ledger.id]);
-    store.slices.finish(commitsOf(id, ledger.id), 'done', [{ ref: 'HEAD', tip }]);
-    store.jobs.setDone(id, 1, { result: {} });
-    store.acknowledge(id);
-  }
-  return store;
 }
 
 async function rangeOf(bitbucket: FakeBitbucket, fromMs: number, store?: Store) {

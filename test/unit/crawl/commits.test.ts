@@ -5,7 +5,7 @@ import { crawlCommits } from '../../../src/crawl/commits.ts';
 import type { CommitsCursor } from '../../../src/crawl/range-commits.ts';
 import type { CommitRecord } from '../../../src/records/types.ts';
 import { Store } from '../../../src/store/store.ts';
-import { commitsOf, discovered, newJob } from '../store/fixtures.ts';
+import { covering } from './covering.ts';
 import { bitbucketError, FakeBitbucket, ledger } from './fake-bitbucket.ts';
 import { drain, scanOf, sent } from './scan-of.ts';
 
@@ -18,14 +18,6 @@ function history(length: number): FakeBitbucket {
     bitbucket.commit(`c${n}`, parents, n * 100, 'main');
   }
   return bitbucket;
-}
-
-function covering(tip: string): Store {
-  const store = new Store(':memory:');
-  discovered(store, newJob('before', { toMs: 900 }), [ledger.id]);
-  store.slices.finish(commitsOf('before', ledger.id), 'done', [{ ref: 'HEAD', tip }]);
-  store.acknowledge('before');
-  return store;
 }
 
 /** As the store gives it back. */
@@ -52,7 +44,7 @@ describe('the commits of a window', () => {
 
   test('in a quiet repository are none, and the tip stays covered', async () => {
     const bitbucket = history(4);
-    const { scan } = scanOf({ bitbucket, store: covering('c4'), job: { fromMs: 1_000 } });
+    const { scan } = scanOf({ bitbucket, store: covering({ 900: 'c4' }), job: { fromMs: 1_000 } });
     expect(await drain(crawlCommits(scan, ledger, undefined))).toEqual({
       steps: [],
       covered: [{ ref: 'HEAD', tip: 'c4' }],
@@ -64,7 +56,7 @@ describe('the commits of a window', () => {
     const bitbucket = history(9);
     const { scan } = scanOf({
       bitbucket,
-      store: covering('c3'),
+      store: covering({ 900: 'c3' }),
       job: { fromMs: 1_000 },
       config: { metadata: { fetchCommitFiles: false } },
     });
@@ -171,7 +163,7 @@ describe('from a cursor on', () => {
           bitbucket.pageSize = pageSize;
           bitbucket.beginsEmpty = beginsEmpty;
           const config = { metadata: { fetchCommitFiles: false } };
-          const store = isCovered ? covering('c1') : new Store(':memory:');
+          const store = isCovered ? covering({ 900: 'c1' }) : new Store(':memory:');
           const { scan } = scanOf({ bitbucket, store, job: { fromMs: isCovered ? 1_000 : 250 }, config });
           const whole = await drain(crawlCommits(scan, ledger, undefined));
           const step = whole.steps[cut];
